@@ -41,7 +41,11 @@ pub enum Severity {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() { "/" } else { &self.pointer };
+        let place = if self.pointer.is_empty() {
+            "/"
+        } else {
+            &self.pointer
+        };
         write!(f, "{place}: {} ({})", self.message, self.clause)
     }
 }
@@ -80,7 +84,10 @@ mod tests {
         for rule in RULES {
             let findings = |example: &str| -> Vec<Finding> {
                 let document = serde_json::from_str(example).expect(rule.id);
-                check(&document).into_iter().filter(|finding| finding.rule == rule.id).collect()
+                check(&document)
+                    .into_iter()
+                    .filter(|finding| finding.rule == rule.id)
+                    .collect()
             };
             assert_eq!(findings(rule.accepts), [], "{} accepts", rule.id);
             assert_eq!(findings(rule.rejects).len(), 1, "{} rejects", rule.id);
@@ -90,13 +97,22 @@ mod tests {
     #[test]
     fn every_rule_names_a_clause_of_the_catalogue() {
         for rule in RULES {
-            assert!(Catalogue::get().by_id(rule.clause).is_some(), "{}", rule.clause);
+            assert!(
+                Catalogue::get().by_id(rule.clause).is_some(),
+                "{}",
+                rule.clause
+            );
         }
     }
 
     #[test]
     fn a_document_that_is_no_object_is_not_a_panic() {
-        for text in ["null", "[]", "7", "{\"linux\": 3, \"process\": [], \"mounts\": {}}"] {
+        for text in [
+            "null",
+            "[]",
+            "7",
+            "{\"linux\": 3, \"process\": [], \"mounts\": {}}",
+        ] {
             let document: Value = serde_json::from_str(text).unwrap();
             assert!(!check(&document).is_empty(), "{text}");
         }

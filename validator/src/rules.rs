@@ -31,7 +31,9 @@ pub const RULES: &[Rule] = &[
         rejects: r#"{"ociVersion": "1.0"}"#,
         check: |config, found| match &config["ociVersion"] {
             Value::String(text) if semver::Version::parse(text).is_ok() => {}
-            Value::String(text) => found.push(at("/ociVersion", format!("{text:?} is no SemVer version"))),
+            Value::String(text) => {
+                found.push(at("/ociVersion", format!("{text:?} is no SemVer version")))
+            }
             Value::Null => found.push(at("", "ociVersion is missing")),
             _ => found.push(at("/ociVersion", "not a string")),
         },
@@ -69,7 +71,9 @@ pub const RULES: &[Rule] = &[
         rejects: r#"{"process": {"args": []}}"#,
         check: |config, found| {
             if config["process"].is_object()
-                && config["process"]["args"].as_array().is_none_or(Vec::is_empty)
+                && config["process"]["args"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty)
             {
                 found.push(at("/process", "args has no entry"));
             }
@@ -113,8 +117,14 @@ pub const RULES: &[Rule] = &[
         rejects: r#"{"hooks": {"createRuntime": [{"path": "true"}]}}"#,
         check: |config, found| {
             for (kind, index, hook) in hooks(config) {
-                if hook["path"].as_str().is_none_or(|path| !path.starts_with('/')) {
-                    found.push((format!("/hooks/{kind}/{index}/path"), "not an absolute path".into()));
+                if hook["path"]
+                    .as_str()
+                    .is_none_or(|path| !path.starts_with('/'))
+                {
+                    found.push((
+                        format!("/hooks/{kind}/{index}/path"),
+                        "not an absolute path".into(),
+                    ));
                 }
             }
         },
@@ -152,7 +162,12 @@ fn at(pointer: &str, message: impl Into<String>) -> (String, String) {
 }
 
 fn list<'a>(config: &'a Value, pointer: &str) -> impl Iterator<Item = (usize, &'a Value)> {
-    config.pointer(pointer).and_then(Value::as_array).into_iter().flatten().enumerate()
+    config
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
 }
 
 fn hooks(config: &Value) -> impl Iterator<Item = (&str, usize, &Value)> {
@@ -169,7 +184,10 @@ fn unique(config: &Value, pointer: &str, key: &str, what: &str, found: &mut Foun
         if let Some(value) = entry[key].as_str()
             && !seen.insert(value)
         {
-            found.push((format!("{pointer}/{index}"), format!("a second {what} of {key} {value}")));
+            found.push((
+                format!("{pointer}/{index}"),
+                format!("a second {what} of {key} {value}"),
+            ));
         }
     }
 }

@@ -1,0 +1,575 @@
+//! Control groups: where the container's groups are in every hierarchy of the
+//! host (version 1, hybrid and 2), their making, entering and removing.
+
+pub(crate) mod devices;
+pub(crate) mod resources;
+
+use crate::devices::Device;
+use crate::document::Node;
+use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_WRONLY, cwd};
+use crate::sys::process;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const CGROUP_MAGIC: i64 = 0x0027_e0eb;
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
+const MOUNT_ROOT: &str = "/sys/fs/cgroup";
+
+/// One hierarchy of the host.
+#[derive(Debug, Clone)]
+pub(crate) struct Hierarchy {
+    /// Names as the kernel lists them; a named hierarchy has `name=…`; version 2 lists what it offers.
+    pub(crate) controllers: Vec<String>,
+    pub(crate) v2: bool,
+    pub(crate) mount: PathBuf,
+    /// Where the runtime itself is in it.
+    own: String,
+}
+
+/// Finds the hierarchies that this process is in and that are mounted.
+pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>> {
+    let list = fs::read_to_string("/proc/self/cgroup").call(|| "read(\"/proc/self/cgroup\")")?;
+    let mut mounted = None;
+    let mut found = Vec::new();
+    for line in list.lines() {
+        let mut fields = line.splitn(3, ':');
+        let (Some(_), Some(names), Some(own)) = (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        let v2 = names.is_empty();
+        let mount = match conventional_mount(names) {
+            Some(mount) => Some(mount),
+            None => mounted_at(mounted.get_or_insert_with(read_mounts), names),
+        };
+        let Some(mount) = mount else { continue };
+        let controllers = if v2 {
+            let offered = mount.join("cgroup.controllers");
+            let text = fs::read_to_string(&offered).call(|| format!("read({offered:?})"))?;
+            text.split_whitespace().map(str::to_owned).collect()
+        } else {
+            names.split(',').map(str::to_owned).collect()
+        };
+        found.push(Hierarchy {
+            controllers,
+            v2,
+            mount,
+            own: own.to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// Where every distribution mounts a hierarchy. Checked by the filesystem's magic number,
+/// which is much cheaper than reading the table of all mounts.
+fn conventional_mount(names: &str) -> Option<PathBuf> {
+    let is = |path: &Path, magic| files::filesystem_magic(path.as_os_str()).ok() == Some(magic);
+    let root = Path::new(MOUNT_ROOT);
+    if names.is_empty() {
+        return [root.to_owned(), root.join("unified")]
+            .into_iter()
+            .find(|path| is(path, CGROUP2_MAGIC));
+    }
+    let directory = names.strip_prefix("name=").unwrap_or(names);
+    let path = root.join(directory);
+    is(&path, CGROUP_MAGIC).then_some(path)
+}
+
+fn read_mounts() -> Vec<(String, String, PathBuf)> {
+    let Ok(text) = fs::read_to_string("/proc/self/mountinfo") else {
+        return Vec::new();
+    };
+    text.lines()
+        .filter_map(|line| {
+            let (left, right) = line.split_once(" - ")?;
+            let target = left.split(' ').nth(4)?;
+            let mut right = right.split(' ');
+            let (kind, _, options) = (right.next()?, right.next()?, right.next()?);
+            kind.starts_with("cgroup")
+                .then(|| (kind.to_owned(), options.to_owned(), PathBuf::from(target)))
+        })
+        .collect()
+}
+
+fn mounted_at(mounts: &[(String, String, PathBuf)], names: &str) -> Option<PathBuf> {
+    mounts
+        .iter()
+        .find(|(kind, options, _)| {
+            if names.is_empty() {
+                return kind == "cgroup2";
+            }
+            let options: Vec<&str> = options.split(',').collect();
+            kind == "cgroup" && names.split(',').all(|name| options.contains(&name))
+        })
+        .map(|(_, _, target)| target.clone())
+}
+
+/// Where the container's groups will be, and what will be written there.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    targets: Vec<(Hierarchy, PathBuf)>,
+    pub(crate) settings: Vec<resources::Setting>,
+    pub(crate) devices: Option<devices::Rules>,
+}
+
+impl Plan {
+    /// Reads `cgroupsPath` and `resources`.
+    pub(crate) fn new(linux: Option<&Node<'_>>, listed: &[Device], id: &str) -> Result<Self> {
+        let path = linux
+            .map(|linux| linux.string("cgroupsPath"))
+            .transpose()?
+            .flatten()
+            .filter(|path| !path.is_empty());
+        let resources = linux
+            .map(|linux| linux.object("resources"))
+            .transpose()?
+            .flatten();
+        let privileged = crate::sys::credentials::effective_uid() == 0;
+        if path.is_none() && resources.is_none() && !privileged {
+            // Nothing is asked for, and without privilege nothing could be given.
+            return Ok(Plan::default());
+        }
+        let hierarchies = hierarchies()?;
+        let mut plan = Plan::default();
+        if let Some(resources) = &resources {
+            plan.settings = resources::plan(resources, &hierarchies)?;
+            plan.devices = devices::plan(resources, &hierarchies)?;
+        }
+        if privileged && plan.devices.is_none() {
+            plan.devices = devices::default(listed, &hierarchies);
+        }
+        if path.is_none() && !privileged && plan.settings.is_empty() && plan.devices.is_none() {
+            return Ok(Plan::default());
+        }
+        for hierarchy in hierarchies {
+            let relative = match path {
+                Some(path) => below(path).map_err(|error| error.at("/linux/cgroupsPath"))?,
+                // The default is below the runtime's own group, which whoever limits the runtime has chosen.
+                None => below(&format!("{}/refrun-{id}", hierarchy.own))?,
+            };
+            let target = hierarchy.mount.join(relative);
+            plan.targets.push((hierarchy, target));
+        }
+        if path.is_some() && plan.targets.is_empty() {
+            return Err(Error::new("no cgroup hierarchy is mounted").at("/linux/cgroupsPath"));
+        }
+        Ok(plan)
+    }
+
+    /// Where the groups will be, to be remembered before the first is made.
+    pub(crate) fn placement(&self) -> Placement {
+        let group = |(hierarchy, path): &(Hierarchy, PathBuf)| Group {
+            path: path.clone(),
+            mount: hierarchy.mount.clone(),
+            controllers: hierarchy.controllers.clone(),
+            v2: hierarchy.v2,
+            made: missing(path, &hierarchy.mount),
+        };
+        Placement {
+            groups: self.targets.iter().map(group).collect(),
+        }
+    }
+}
+
+/// Absolute and relative paths are both taken from the root of the mounted
+/// hierarchy: the same value always means the same place.
+fn below(path: &str) -> Result<PathBuf> {
+    let mut result = PathBuf::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return Err(Error::new(format!("{path:?} contains \"..\""))),
+            _ if part.contains(['\n', '\0']) => {
+                return Err(Error::new(format!("{path:?} is not a cgroup path")));
+            }
+            _ => result.push(part),
+        }
+    }
+    Ok(result)
+}
+
+/// The directories on the way to `path` that do not exist yet, outermost first.
+fn missing(path: &Path, mount: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> = path
+        .ancestors()
+        .take_while(|dir| *dir != mount && !dir.exists())
+        .map(Path::to_owned)
+        .collect();
+    missing.reverse();
+    missing
+}
+
+/// The container's groups.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Placement {
+    pub(crate) groups: Vec<Group>,
+}
+
+/// The container's group in one hierarchy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) path: PathBuf,
+    pub(crate) mount: PathBuf,
+    pub(crate) controllers: Vec<String>,
+    pub(crate) v2: bool,
+    /// The directories that are there because of this container, outermost first.
+    pub(crate) made: Vec<PathBuf>,
+}
+
+impl Group {
+    /// Whether this container made the group (and did not find it).
+    pub(crate) fn is_made(&self) -> bool {
+        self.made.last() == Some(&self.path)
+    }
+
+    /// Writes a control file of this group.
+    pub(crate) fn write(&self, file: &str, value: &str) -> Result<()> {
+        let path = self.path.join(file);
+        // Without O_CREAT: a file that the controller lacks must be ENOENT.
+        let written = files::openat(cwd(), path.as_os_str(), O_WRONLY, 0)
+            .and_then(|file| File::from(file).write_all(value.as_bytes()));
+        written.call(|| format!("write({path:?}, {value:?})"))
+    }
+
+    fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
+    }
+
+    fn make(&self) -> Result<()> {
+        for dir in &self.made {
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other.call(|| format!("mkdir({dir:?})"))?,
+            }
+            if !self.v2 && self.has("cpuset") {
+                inherit_cpuset(dir)?;
+            }
+        }
+        if !self.is_made() && self.is_frozen() {
+            return Err(Error::new(format!("cgroup {:?} is frozen", self.path)));
+        }
+        Ok(())
+    }
+
+    fn is_frozen(&self) -> bool {
+        if self.v2 {
+            return fs::read_to_string(self.path.join("cgroup.freeze"))
+                .is_ok_and(|text| text.trim() == "1");
+        }
+        self.has("freezer")
+            && fs::read_to_string(self.path.join("freezer.state"))
+                .is_ok_and(|text| text.trim() != "THAWED")
+    }
+
+    fn remove(&self) -> Result<()> {
+        if !self.is_made() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = remove_tree(&self.path) {
+            // Busy: something is left in it (or is just ending); nothing is left after it is killed.
+            if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {
+                return Err(Error::call(format!("rmdir({:?})", self.path), &error));
+            }
+            kill_members(&self.path)?;
+        }
+        // Parents that came with this container go with it, unless somebody else uses them by now.
+        for dir in self.made.iter().rev().skip(1) {
+            if fs::remove_dir(dir).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Placement {
+    /// Makes the groups that are missing.
+    pub(crate) fn make(&self) -> Result<()> {
+        self.groups
+            .iter()
+            .try_for_each(Group::make)
+            .map_err(|error| error.at("/linux/cgroupsPath"))
+    }
+
+    /// Writes the resource limits.
+    pub(crate) fn apply(&self, settings: &[resources::Setting]) -> Result<()> {
+        self.enable_controllers(settings)?;
+        resources::write_all(settings, self)
+    }
+
+    /// The group in which a controller of version 1, or of version 2, works.
+    pub(crate) fn with(&self, controller: &str, v2: bool) -> Option<&Group> {
+        self.groups.iter().find(|group| {
+            group.v2 == v2 && (group.has(controller) || (v2 && controller == "cgroup"))
+        })
+    }
+
+    /// The group of version 2.
+    pub(crate) fn unified(&self) -> Option<&Group> {
+        self.groups.iter().find(|group| group.v2)
+    }
+
+    /// A descriptor to clone a process into the group of version 2.
+    pub(crate) fn open_unified(&self) -> Result<Option<OwnedFd>> {
+        let Some(group) = self.unified() else {
+            return Ok(None);
+        };
+        files::openat(cwd(), group.path.as_os_str(), O_PATH | O_DIRECTORY, 0)
+            .map(Some)
+            .call(|| format!("open({:?}, O_PATH)", group.path))
+    }
+
+    /// The files through which a process enters the groups of version 1.
+    pub(crate) fn open_tasks(&self) -> Result<Vec<Tasks>> {
+        let v1 = self.groups.iter().filter(|group| !group.v2);
+        v1.map(|group| {
+            let path = group.path.join("tasks");
+            let file = files::openat(cwd(), path.as_os_str(), O_WRONLY, 0)
+                .call(|| format!("open({path:?}, O_WRONLY)"))?;
+            Ok(Tasks {
+                path,
+                file: file.into(),
+            })
+        })
+        .collect()
+    }
+
+    /// Whether the container is paused.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.groups
+            .iter()
+            .any(|group| (group.v2 || group.has("freezer")) && group.is_frozen())
+    }
+
+    /// Lets a paused container go on.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        self.set_frozen(false)
+    }
+
+    /// Stops or continues every process of the container.
+    pub(crate) fn set_frozen(&self, frozen: bool) -> Result<()> {
+        if let Some(group) = self.with("freezer", false) {
+            return group.write("freezer.state", if frozen { "FROZEN" } else { "THAWED" });
+        }
+        let group = self
+            .unified()
+            .ok_or_else(|| Error::new("the container has no freezer cgroup"))?;
+        group.write("cgroup.freeze", if frozen { "1" } else { "0" })
+    }
+
+    /// The processes in the container's groups, as far as the groups are its own.
+    pub(crate) fn members(&self) -> Result<Vec<i32>> {
+        match self.groups.iter().find(|group| group.is_made()) {
+            Some(group) => members(&group.path),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Kills whatever is left in the groups and removes them.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let mut result = Ok(());
+        for group in &self.groups {
+            // The others must go even if one cannot.
+            result = result.and(group.remove());
+        }
+        result
+    }
+
+    fn enable_controllers(&self, settings: &[resources::Setting]) -> Result<()> {
+        let Some(group) = self.unified() else {
+            return Ok(());
+        };
+        let mut wanted: Vec<&str> = Vec::new();
+        for setting in settings.iter().filter(|setting| setting.v2) {
+            if setting.controller != "cgroup" && !wanted.contains(&setting.controller.as_str()) {
+                wanted.push(&setting.controller);
+            }
+        }
+        if wanted.is_empty() || group.path == group.mount {
+            return Ok(());
+        }
+        let value = wanted
+            .iter()
+            .map(|name| format!("+{name}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let mut above: Vec<&Path> = group
+            .path
+            .ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&group.mount))
+            .collect();
+        above.reverse();
+        for dir in above {
+            let path = dir.join("cgroup.subtree_control");
+            let enabled = fs::read_to_string(&path).call(|| format!("read({path:?})"))?;
+            let enabled: Vec<&str> = enabled.split_whitespace().collect();
+            if !wanted.iter().all(|name| enabled.contains(name)) {
+                fs::write(&path, &value)
+                    .call(|| format!("write({path:?}, {value:?})"))
+                    .at("/linux/resources")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The way into one group of version 1.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    path: PathBuf,
+    file: File,
+}
+
+impl Tasks {
+    /// The descriptor of the file.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Moves this process. `0` and `tasks`, not a pid and `cgroup.procs`: for its
+    /// only thread the kernel need not stop all forks and wait for a grace period.
+    pub(crate) fn enter(&self) -> Result<()> {
+        (&self.file)
+            .write_all(b"0")
+            .call(|| format!("write({:?}, \"0\")", self.path))
+    }
+}
+
+/// A new cpuset has no CPU and no memory node, and takes no process until it has.
+fn inherit_cpuset(dir: &Path) -> Result<()> {
+    let Some(parent) = dir.parent() else {
+        return Ok(());
+    };
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let (own, above) = (dir.join(file), parent.join(file));
+        let current = fs::read_to_string(&own).call(|| format!("read({own:?})"))?;
+        if current.trim().is_empty() {
+            let value = fs::read_to_string(&above).call(|| format!("read({above:?})"))?;
+            fs::write(&own, value.trim()).call(|| format!("write({own:?}, {:?})", value.trim()))?;
+        }
+    }
+    Ok(())
+}
+
+fn members(dir: &Path) -> Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    let path = dir.join("cgroup.procs");
+    match fs::read_to_string(&path) {
+        Err(error) if gone(&error) => return Ok(pids),
+        other => pids.extend(
+            other
+                .call(|| format!("read({path:?})"))?
+                .lines()
+                .filter_map(|line| line.parse::<i32>().ok()),
+        ),
+    }
+    for child in subgroups(dir).call(|| format!("readdir({dir:?})"))? {
+        pids.extend(members(&child)?);
+    }
+    // 0 is a process that this pid namespace cannot see.
+    pids.retain(|&pid| pid > 0);
+    Ok(pids)
+}
+
+fn gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}
+
+fn subgroups(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if gone(&error) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut groups = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            groups.push(entry.path());
+        }
+    }
+    Ok(groups)
+}
+
+/// Removes a group with all groups below it. The common case is one call.
+fn remove_tree(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir(dir) {
+        Err(error) if gone(&error) => Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+            for child in subgroups(dir)? {
+                remove_tree(&child)?;
+            }
+            match fs::remove_dir(dir) {
+                Err(error) if gone(&error) => Ok(()),
+                other => other,
+            }
+        }
+        other => other,
+    }
+}
+
+/// Kills all processes of a group, and waits until they have ended.
+fn kill_members(dir: &Path) -> Result<()> {
+    let mut pidfds = Vec::new();
+    for pid in members(dir)? {
+        // Opened first and then seen in the group once more: a pid may have gone and come back as another's.
+        let Ok(pidfd) = process::pidfd_open(pid) else {
+            continue;
+        };
+        pidfds.push((pid, pidfd));
+    }
+    let still = members(dir)?;
+    pidfds.retain(|(pid, _)| still.contains(pid));
+    for (_, pidfd) in &pidfds {
+        kill(pidfd.as_fd());
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for (_, pidfd) in &pidfds {
+        process::wait_readable(pidfd.as_fd(), Some(deadline)).call(|| "poll(pidfd)")?;
+    }
+    Ok(())
+}
+
+fn kill(pidfd: BorrowedFd<'_>) {
+    // It may have ended meanwhile, which is what is wanted.
+    let _ = process::pidfd_send_signal(pidfd, libc::SIGKILL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_below_the_mount() {
+        assert_eq!(below("/a//b/").unwrap(), Path::new("a/b"));
+        assert_eq!(below("a/./b").unwrap(), Path::new("a/b"));
+        assert!(below("/a/../b").is_err());
+        assert!(below("a\nb").is_err());
+    }
+
+    #[test]
+    fn hierarchies_are_found_by_their_mount_options() {
+        let mounts = vec![
+            (
+                "cgroup".to_owned(),
+                "rw,cpu,cpuacct".to_owned(),
+                PathBuf::from("/x/cpu"),
+            ),
+            (
+                "cgroup2".to_owned(),
+                "rw".to_owned(),
+                PathBuf::from("/x/two"),
+            ),
+        ];
+        assert_eq!(mounted_at(&mounts, "cpu,cpuacct"), Some("/x/cpu".into()));
+        assert_eq!(mounted_at(&mounts, ""), Some("/x/two".into()));
+        assert_eq!(mounted_at(&mounts, "memory"), None);
+    }
+}

@@ -1,0 +1,261 @@
+//! `linux.resources.devices`: which device nodes may be used.
+
+use super::{Hierarchy, Placement};
+use crate::devices::Device;
+use crate::document::Node;
+use crate::error::{Error, Result};
+
+/// The rules in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules(Vec<Rule>);
+
+/// One entry of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    allow: bool,
+    /// `a`, `b` or `c`.
+    kind: char,
+    /// None is every number.
+    major: Option<i64>,
+    minor: Option<i64>,
+    /// A composition of `r`, `w` and `m`.
+    access: String,
+    pointer: String,
+}
+
+/// The devices that every container is supplied with; a terminal's other sides belong to them.
+const SUPPLIED: &[(i64, Option<i64>)] = &[
+    (1, Some(3)),
+    (1, Some(5)),
+    (1, Some(7)),
+    (1, Some(8)),
+    (1, Some(9)),
+    (5, Some(0)),
+    (5, Some(2)),
+    (136, None),
+];
+
+/// Reads the list. None if there is none.
+pub(crate) fn plan(resources: &Node<'_>, hierarchies: &[Hierarchy]) -> Result<Option<Rules>> {
+    if !resources.has("devices") {
+        return Ok(None);
+    }
+    let mut rules = Vec::new();
+    for entry in resources.objects("devices")? {
+        let allow = entry.required("allow", entry.boolean("allow")?)?;
+        let kind = match entry.string("type")?.unwrap_or("a") {
+            "a" | "" => 'a',
+            "b" => 'b',
+            "c" => 'c',
+            other => return Err(entry.error("type", format!("unknown device type {other:?}"))),
+        };
+        let number = |name| -> Result<Option<i64>> {
+            match entry.integer::<i64>(name)? {
+                // Engines write -1 for all.
+                None | Some(-1) => Ok(None),
+                Some(number) if (0..=i64::from(u32::MAX)).contains(&number) => Ok(Some(number)),
+                Some(number) => Err(entry.error(name, format!("{number} is not a device number"))),
+            }
+        };
+        let access = entry
+            .string("access")?
+            .filter(|access| !access.is_empty())
+            .unwrap_or("rwm");
+        if access.chars().any(|letter| !"rwm".contains(letter)) {
+            return Err(entry.error(
+                "access",
+                format!("{access:?} is not a composition of r, w and m"),
+            ));
+        }
+        rules.push(Rule {
+            allow,
+            kind,
+            major: number("major")?,
+            minor: number("minor")?,
+            access: access.to_owned(),
+            pointer: entry.pointer().to_owned(),
+        });
+    }
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    if !has_controller(hierarchies) {
+        return Err(resources.error(
+            "devices",
+            "this host has no devices controller of cgroup version 1",
+        ));
+    }
+    Ok(Some(Rules(with_supplied_devices(rules))))
+}
+
+/// What holds without a list: only the supplied and the listed devices may be used, and nodes of
+/// others be made but not opened. None where no controller could enforce it.
+pub(crate) fn default(listed: &[Device], hierarchies: &[Hierarchy]) -> Option<Rules> {
+    if !has_controller(hierarchies) {
+        return None;
+    }
+    let rule = |allow, kind, major, minor, access: &str| Rule {
+        allow,
+        kind,
+        major,
+        minor,
+        access: access.to_owned(),
+        pointer: "/linux/resources".to_owned(),
+    };
+    let mut rules = with_supplied_devices(vec![rule(false, 'a', None, None, "rwm")]);
+    rules.extend(['c', 'b'].map(|kind| rule(true, kind, None, None, "m")));
+    rules.extend(listed.iter().filter_map(|device| {
+        let (kind, major, minor) = device.numbers()?;
+        Some(rule(true, kind, Some(major), Some(minor), "rwm"))
+    }));
+    Some(Rules(rules))
+}
+
+fn has_controller(hierarchies: &[Hierarchy]) -> bool {
+    hierarchies.iter().any(|hierarchy| {
+        !hierarchy.v2 && hierarchy.controllers.iter().any(|name| name == "devices")
+    })
+}
+
+/// The default devices MUST be supplied, and a node that cannot be opened is none:
+/// a denial of everything spares them, a denial that names one of them does not.
+fn with_supplied_devices(mut rules: Vec<Rule>) -> Vec<Rule> {
+    let everything = |rule: &Rule| {
+        let opening = rule.access.contains(['r', 'w']);
+        !rule.allow && rule.kind != 'b' && opening && rule.major.is_none() && rule.minor.is_none()
+    };
+    let Some(last) = rules.iter().rposition(everything) else {
+        return rules;
+    };
+    let denied: Vec<Rule> = rules
+        .iter()
+        .filter(|rule| !rule.allow && rule.major.is_some())
+        .cloned()
+        .collect();
+    let spared = SUPPLIED
+        .iter()
+        .filter(|(major, minor)| {
+            !denied
+                .iter()
+                .any(|rule| rule.major == Some(*major) && rule.minor == *minor)
+        })
+        .map(|&(major, minor)| Rule {
+            allow: true,
+            kind: 'c',
+            major: Some(major),
+            minor,
+            access: "rw".to_owned(),
+            pointer: rules[last].pointer.clone(),
+        });
+    let spared: Vec<Rule> = spared.collect();
+    rules.splice(last + 1..last + 1, spared);
+    rules
+}
+
+impl Rules {
+    /// Writes the rules in the listed order.
+    pub(crate) fn apply(&self, placement: &Placement) -> Result<()> {
+        let group = placement
+            .with("devices", false)
+            .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
+        for rule in &self.0 {
+            let file = if rule.allow {
+                "devices.allow"
+            } else {
+                "devices.deny"
+            };
+            for line in rule.lines() {
+                group
+                    .write(file, &line)
+                    .map_err(|error| error.at(&*rule.pointer))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    /// The lines of the control file. To the kernel, `a` is all devices and all
+    /// accesses whatever follows, so that anything less is said for both types.
+    fn lines(&self) -> Vec<String> {
+        let number =
+            |number: Option<i64>| number.map_or("*".to_owned(), |number| number.to_string());
+        let (major, minor) = (number(self.major), number(self.minor));
+        let whole = self.major.is_none()
+            && self.minor.is_none()
+            && "rwm".chars().all(|letter| self.access.contains(letter));
+        match self.kind {
+            'a' if whole => vec!["a".to_owned()],
+            'a' => ["c", "b"]
+                .map(|kind| format!("{kind} {major}:{minor} {}", self.access))
+                .to_vec(),
+            kind => vec![format!("{kind} {major}:{minor} {}", self.access)],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn texts(devices: Value) -> Vec<String> {
+        let v1 = Hierarchy {
+            controllers: vec!["devices".into()],
+            v2: false,
+            mount: "/x".into(),
+            own: "/".into(),
+        };
+        let resources = json!({ "devices": devices });
+        let rules = plan(&Node::root(&resources).unwrap(), &[v1])
+            .unwrap()
+            .unwrap();
+        let sign = |rule: &Rule| if rule.allow { "+" } else { "-" };
+        rules
+            .0
+            .iter()
+            .flat_map(|rule| {
+                rule.lines()
+                    .into_iter()
+                    .map(|line| format!("{} {line}", sign(rule)))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_order_stays_and_all_numbers_are_stars() {
+        let rules = texts(json!([
+            {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"},
+            {"allow": false, "type": "b", "major": 8}
+        ]));
+        assert_eq!(rules, ["+ c 10:229 rw", "- b 8:* rwm"]);
+    }
+
+    #[test]
+    fn a_denial_of_everything_spares_the_supplied_devices_unless_it_names_them() {
+        let rules = texts(
+            json!([{"allow": false, "access": "rwm"}, {"allow": false, "type": "c", "major": 1, "minor": 5}]),
+        );
+        assert_eq!(rules[0], "- a");
+        assert!(
+            rules.contains(&"+ c 1:3 rw".to_owned()) && rules.contains(&"+ c 136:* rw".to_owned())
+        );
+        assert!(!rules.contains(&"+ c 1:5 rw".to_owned()));
+        assert_eq!(rules.last().unwrap(), "- c 1:5 rwm");
+    }
+
+    #[test]
+    fn all_types_with_less_than_all_accesses_are_both_types() {
+        let rules = texts(
+            json!([{"allow": false, "access": "m"}, {"allow": true, "type": "a", "major": 7}]),
+        );
+        assert_eq!(rules[..2], ["- c *:* m", "- b *:* m"]);
+        assert_eq!(rules[rules.len() - 2..], ["+ c 7:* rwm", "+ b 7:* rwm"]);
+    }
+
+    #[test]
+    fn without_the_controller_the_list_is_refused() {
+        let resources = json!({"devices": [{"allow": false}]});
+        assert!(plan(&Node::root(&resources).unwrap(), &[]).is_err());
+    }
+}

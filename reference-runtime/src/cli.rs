@@ -1,0 +1,225 @@
+//! The command line, which engines expect to be runc's.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The reference runtime of the OCI Runtime Specification.
+#[derive(Debug, Parser)]
+#[command(
+    name = "refrun",
+    disable_version_flag = true,
+    args_override_self = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options that stand before the command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Directory in which the state of containers is kept
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// File that warnings and errors are appended to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Form of the log file
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Let systemd manage cgroups (not supported: cgroups are managed directly)
+    #[arg(long)]
+    pub(crate) systemd_cgroup: bool,
+    /// Accepted as others have it; what the caller may do is found out by itself
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) rootless: Option<String>,
+    /// Tell more
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// Do as container engines rely on, where the specification says otherwise: delete also stops a created container
+    #[arg(long)]
+    pub(crate) engine: bool,
+    /// Print the version
+    #[arg(long, short = 'v')]
+    pub(crate) version: bool,
+}
+
+/// Form of the log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines of key=value
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The operations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a container from a bundle
+    Create(CreateArgs),
+    /// Run the program of a created container
+    Start {
+        /// The container
+        id: String,
+    },
+    /// Print the state of a container
+    State {
+        /// The container
+        id: String,
+    },
+    /// Send a signal to the container process
+    Kill {
+        /// To every process of the container
+        #[arg(long, short)]
+        all: bool,
+        /// The container
+        id: String,
+        /// Name or number
+        #[arg(default_value = "TERM", allow_hyphen_values = true)]
+        signal: String,
+    },
+    /// Delete a stopped container
+    Delete {
+        /// Kill the container first if it lives, and be content if there is none
+        #[arg(long, short)]
+        force: bool,
+        /// The container
+        id: String,
+    },
+    /// Create, start, wait and delete in one
+    Run {
+        #[command(flatten)]
+        create: CreateArgs,
+        /// Leave the container running
+        #[arg(long, short)]
+        detach: bool,
+        /// Do not delete the container when it has stopped
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run one more program in a container
+    Exec(ExecArgs),
+    /// List the containers
+    #[command(visible_alias = "ls")]
+    List {
+        /// Form of the list
+        #[arg(long, short, default_value = "table")]
+        format: ListFormat,
+        /// Only the ids
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Stop all processes of a container for a while
+    Pause {
+        /// The container
+        id: String,
+    },
+    /// Let a paused container go on
+    Resume {
+        /// The container
+        id: String,
+    },
+    /// Print what the runtime implements
+    Features,
+    /// Write a configuration to begin with
+    Spec {
+        /// Directory of the bundle
+        #[arg(long, short, default_value = ".")]
+        bundle: PathBuf,
+        /// For a caller without privilege
+        #[arg(long)]
+        rootless: bool,
+    },
+}
+
+/// What create and run have in common.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Directory of the bundle
+    #[arg(long, short, default_value = ".")]
+    pub(crate) bundle: PathBuf,
+    /// File that the pid of the container process is written to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Socket that the master of the terminal is sent to
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) console_socket: Option<PathBuf>,
+    /// Number of descriptors from 3 on that the program inherits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) preserve_fds: u32,
+    /// Accepted as others have it, and refused where it would matter
+    #[arg(long)]
+    pub(crate) no_pivot: bool,
+    /// Keep the caller's session keyring
+    #[arg(long)]
+    pub(crate) no_new_keyring: bool,
+    /// The new container
+    pub(crate) id: String,
+}
+
+/// How the program of exec is run.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// File with the whole of process, instead of the options that follow
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) process: Option<PathBuf>,
+    /// Working directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+    /// Variable to set
+    #[arg(long, short, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// User, as numbers
+    #[arg(long, short, value_name = "UID[:GID]")]
+    pub(crate) user: Option<String>,
+    /// Further group
+    #[arg(long, short = 'g', value_name = "GID")]
+    pub(crate) additional_gids: Vec<u32>,
+    /// Capability to add
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) cap: Vec<String>,
+    /// Never gain privileges
+    #[arg(long)]
+    pub(crate) no_new_privs: bool,
+    /// AppArmor profile
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) apparmor: Option<String>,
+    /// SELinux label
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) process_label: Option<String>,
+    /// Give it a terminal
+    #[arg(long, short)]
+    pub(crate) tty: bool,
+    /// Socket that the master of the terminal is sent to
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) console_socket: Option<PathBuf>,
+    /// File that the pid is written to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Return as soon as the program runs
+    #[arg(long, short)]
+    pub(crate) detach: bool,
+    /// Number of descriptors from 3 on that the program inherits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) preserve_fds: u32,
+    /// Keep the caller's session keyring
+    #[arg(long)]
+    pub(crate) no_new_keyring: bool,
+    /// The container
+    pub(crate) id: String,
+    /// The program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// Form of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// Columns
+    Table,
+    /// One JSON array
+    Json,
+}

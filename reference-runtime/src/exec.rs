@@ -1,0 +1,489 @@
+//! `exec`: one more process in a running container.
+//!
+//! A ferry enters the cgroups and all namespaces of the container process at
+//! once, and clones the new process, which is then in its pid namespace too.
+
+use crate::cgroup::Tasks;
+use crate::channel::{Channel, ToParent};
+use crate::create;
+use crate::document::Node;
+use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::launch::{self, run_to_end};
+use crate::log;
+use crate::process::capabilities::SYS_ADMIN;
+use crate::process::{Process, limits};
+use crate::procfs::Procfs;
+use crate::run;
+use crate::seccomp::Seccomp;
+use crate::state::{Container, Status};
+use crate::store::{Store, write_pid_file};
+use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_RDWR, cwd};
+use crate::sys::process::{self, CLONE_NEWUSER, CLONE_PARENT, Child, Side};
+use crate::sys::{credentials, socket, terminal};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The arguments of the command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// A document with the whole of `process`.
+    pub(crate) process: Option<PathBuf>,
+    /// Without it: what differs from the container's own `process`.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) cwd: Option<String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) additional_gids: Vec<u32>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) no_new_privileges: bool,
+    pub(crate) apparmor: Option<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) terminal: bool,
+    pub(crate) console_socket: Option<PathBuf>,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) detach: bool,
+    pub(crate) preserve_fds: u32,
+    pub(crate) new_keyring: bool,
+}
+
+/// The command. The exit code is the program's.
+pub(crate) fn exec(store: &Store, id: &str, options: &Options) -> Result<ExitCode> {
+    let container = Container::load(store.open(id)?)?;
+    if !matches!(container.status, Status::Created | Status::Running) {
+        return Err(Error::new(format!(
+            "the container is {} and not running",
+            container.status.name()
+        )));
+    }
+    let text = container.entry.read_config()?;
+    let config: Value = serde_json::from_slice(&text)
+        .map_err(|error| Error::new(format!("config.json: {error}")))?;
+    let document = json!({ "process": plan_document(&config, options)? });
+    let document = Node::root(&document)?;
+    let process = Process::plan(&document.required("process", document.object("process")?)?)?;
+    let config = Node::root(&config)?;
+    let linux = config.object("linux")?;
+    let seccomp = Seccomp::plan(linux.as_ref())?;
+
+    let relay = match (process.terminal.is_some(), &options.console_socket) {
+        (true, None) if options.detach => {
+            return Err(
+                Error::new("a terminal needs --console-socket, to hand it to the caller")
+                    .at("/process/terminal"),
+            );
+        }
+        (true, None) => Some(run::Relay::listen()?),
+        _ => None,
+    };
+    let path = relay
+        .as_ref()
+        .map(|relay| relay.path())
+        .or(options.console_socket.as_deref());
+    let console = match path.filter(|_| process.terminal.is_some()) {
+        Some(path) => Some(crate::terminal::connect(path)?),
+        None => None,
+    };
+    let exec = Exec {
+        pidfd: container.pidfd()?,
+        root: open_root(&container)?,
+        // What the container joined or has new, it is in; the rest is the runtime's own.
+        namespaces: own_namespaces(linux.as_ref())?,
+        tasks: container.record.cgroup.open_tasks()?,
+        container: &container,
+        process: &process,
+        seccomp: seccomp.as_ref(),
+        console,
+        options,
+    };
+    let child = exec.run()?;
+    if let Some(path) = &options.pid_file {
+        write_pid_file(path, child.pid)?;
+    }
+    let master = relay.map(|relay| relay.receive()).transpose()?;
+    if options.detach {
+        return Ok(ExitCode::SUCCESS);
+    }
+    run::exit_code(run::attend(&child, master)?)
+}
+
+/// The kinds of namespaces to enter. Those of the runtime itself need not be.
+fn own_namespaces(linux: Option<&Node<'_>>) -> Result<u64> {
+    let mut kinds = 0;
+    for entry in linux
+        .map(|linux| linux.objects("namespaces"))
+        .transpose()?
+        .unwrap_or_default()
+    {
+        let name = entry.required("type", entry.string("type")?)?;
+        kinds |= crate::namespaces::TYPES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(0, |(_, kind)| *kind);
+    }
+    Ok(kinds)
+}
+
+fn open_root(container: &Container) -> Result<OwnedFd> {
+    let pid = container
+        .record
+        .process
+        .ok_or_else(|| Error::new("the container process has ended"))?
+        .pid;
+    let path = format!("/proc/{pid}/root");
+    files::openat(cwd(), path.as_ref(), O_PATH | O_DIRECTORY, 0)
+        .call(|| format!("open({path:?}, O_PATH)"))
+}
+
+/// The `process` of the new process: a document of its own, or the container's with changes.
+fn plan_document(config: &Value, options: &Options) -> Result<Value> {
+    if let Some(path) = &options.process {
+        let text = fs::read(path).call(|| format!("read({path:?})"))?;
+        return serde_json::from_slice(&text)
+            .map_err(|error| Error::new(format!("{}: {error}", path.display())));
+    }
+    let mut process = config
+        .get("process")
+        .cloned()
+        .unwrap_or_else(|| json!({"cwd": "/", "user": {"uid": 0, "gid": 0}}));
+    let Some(members) = process.as_object_mut() else {
+        return Err(Error::new("must be an object").at("/process"));
+    };
+    members.insert("args".to_owned(), json!(options.arguments));
+    members.insert("terminal".to_owned(), json!(options.terminal));
+    members.remove("consoleSize");
+    if let Some(cwd) = &options.cwd {
+        members.insert("cwd".to_owned(), json!(cwd));
+    }
+    if let Some(user) = &options.user {
+        members.insert(
+            "user".to_owned(),
+            plan_user(user, &options.additional_gids)?,
+        );
+    } else if let (false, Some(user)) =
+        (options.additional_gids.is_empty(), members.get_mut("user"))
+    {
+        user["additionalGids"] = json!(options.additional_gids);
+    }
+    for entry in &options.env {
+        set_variable(members.entry("env").or_insert_with(|| json!([])), entry);
+    }
+    for name in &options.capabilities {
+        let capabilities = members.entry("capabilities").or_insert_with(|| json!({}));
+        for set in ["bounding", "effective", "permitted"] {
+            if let Some(list) = capabilities
+                .as_object_mut()
+                .and_then(|sets| sets.entry(set).or_insert_with(|| json!([])).as_array_mut())
+            {
+                list.push(json!(name));
+            }
+        }
+    }
+    if options.no_new_privileges {
+        members.insert("noNewPrivileges".to_owned(), json!(true));
+    }
+    for (name, value) in [
+        ("apparmorProfile", &options.apparmor),
+        ("selinuxLabel", &options.label),
+    ] {
+        if let Some(value) = value {
+            members.insert(name.to_owned(), json!(value));
+        }
+    }
+    Ok(process)
+}
+
+/// `uid` or `uid:gid`.
+fn plan_user(text: &str, additional_gids: &[u32]) -> Result<Value> {
+    let (uid, gid) = text.split_once(':').unwrap_or((text, "0"));
+    let number = |text: &str| {
+        text.parse::<u32>().map_err(|_| {
+            Error::new(format!(
+                "{text:?} is no user or group id; names are not resolved"
+            ))
+        })
+    };
+    Ok(json!({"uid": number(uid)?, "gid": number(gid)?, "additionalGids": additional_gids}))
+}
+
+fn set_variable(env: &mut Value, entry: &str) {
+    let name = entry.split('=').next().unwrap_or(entry);
+    let Some(list) = env.as_array_mut() else {
+        return;
+    };
+    list.retain(|old| {
+        old.as_str()
+            .is_none_or(|old| old.split('=').next() != Some(name))
+    });
+    list.push(json!(entry));
+}
+
+struct Exec<'a> {
+    container: &'a Container,
+    process: &'a Process,
+    seccomp: Option<&'a Seccomp>,
+    options: &'a Options,
+    pidfd: OwnedFd,
+    root: OwnedFd,
+    namespaces: u64,
+    tasks: Vec<Tasks>,
+    console: Option<OwnedFd>,
+}
+
+impl Exec<'_> {
+    /// Makes the process and returns when it has become the program.
+    fn run(&self) -> Result<Child> {
+        let (parent, child) = Channel::pair()?;
+        let cgroup = self.container.record.cgroup.open_unified()?;
+        let ferry =
+            match process::clone3(0, cgroup.as_ref().map(AsFd::as_fd)).call(|| "clone3(0)")? {
+                Side::Child => {
+                    drop(parent);
+                    run_to_end(|| tell(&child, self.ferry(&child)))
+                }
+                Side::Parent(ferry) => ferry,
+            };
+        drop(child);
+        let made = match hear(&parent) {
+            Ok(ToParent::Cloned(pid)) => {
+                // Our own child, not reaped yet: the pid cannot be another's.
+                let pidfd = process::pidfd_open(pid).call(|| format!("pidfd_open({pid})"));
+                pidfd.map(|pidfd| Child { pid, pidfd })
+            }
+            Ok(other) => Err(Error::new(format!("the ferry said {other:?}"))),
+            Err(error) => Err(error),
+        };
+        process::wait_for(ferry.pid).call(|| format!("waitpid({})", ferry.pid))?;
+        let made = made?;
+        let followed = self.follow(&parent, &made);
+        if followed.is_err() {
+            launch::end(&made);
+        }
+        followed.map(|()| made)
+    }
+
+    /// The parent's part until the new process is the program.
+    fn follow(&self, channel: &Channel, child: &Child) -> Result<()> {
+        create::set_oom_score_adj(child.pid, self.process.oom_score_adj)?;
+        match hear(channel)? {
+            ToParent::Ready {
+                limits_refused: true,
+            } => limits::apply(&self.process.limits, child.pid)?,
+            ToParent::Ready {
+                limits_refused: false,
+            } => {}
+            other => return Err(Error::new(format!("the new process said {other:?}"))),
+        }
+        channel.tell_child(crate::channel::ToChild::Proceed)?;
+        loop {
+            match channel.hear_exec()? {
+                // Exec has closed the other end.
+                (None, None) => return Ok(()),
+                (None, Some(listener)) => self.hand_over(child.pid, &listener)?,
+                (Some(error), _) => return Err(Error::new(error).told()),
+            }
+        }
+    }
+
+    fn hand_over(&self, pid: i32, listener: &OwnedFd) -> Result<()> {
+        let Some(agent) = &self.container.record.seccomp_agent else {
+            return Ok(());
+        };
+        let mut state = self.container.state();
+        state["pid"] = json!(pid);
+        agent.send(&agent.connect()?, state, listener)
+    }
+
+    /// In between: in the cgroups and namespaces of the container.
+    fn ferry(&self, channel: &Channel) -> Result<()> {
+        if let Some(cpus) = &self.process.affinity.initial {
+            process::set_affinity(cpus)
+                .call(|| "sched_setaffinity(initial)")
+                .at("/process/execCPUAffinity/initial")?;
+        }
+        self.tasks.iter().try_for_each(Tasks::enter)?;
+        if let Some(cpus) = &self.process.affinity.last {
+            process::set_affinity(cpus)
+                .call(|| "sched_setaffinity(final)")
+                .at("/process/execCPUAffinity/final")?;
+        }
+        // Before anybody in the namespaces could look at this process.
+        process::set_dumpable(false).call(|| "prctl(PR_SET_DUMPABLE, 0)")?;
+        if self.namespaces != 0 {
+            process::setns(self.pidfd.as_fd(), self.namespaces)
+                .call(|| format!("setns(pidfd, {:#x})", self.namespaces))?;
+        }
+        if self.namespaces & CLONE_NEWUSER != 0 {
+            launch::become_root(true)?;
+            process::set_dumpable(false).call(|| "prctl(PR_SET_DUMPABLE, 0)")?;
+        }
+        match process::clone3(CLONE_PARENT, None).call(|| "clone3(CLONE_PARENT)")? {
+            Side::Child => run_to_end(|| tell(channel, self.become_program(channel))),
+            Side::Parent(made) => channel.tell_parent(&ToParent::Cloned(made.pid)),
+        }
+    }
+
+    /// The new process. Returns only with an error.
+    fn become_program(&self, channel: &Channel) -> Result<()> {
+        let plan = self.process;
+        let mut keep = vec![channel.as_fd(), self.root.as_fd()];
+        keep.extend(self.console.as_ref().map(AsFd::as_fd));
+        files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
+        process::reset_signals();
+        process::setsid().call(|| "setsid()")?;
+        if self.options.new_keyring {
+            let name = format!("_ses.{}", self.container.record.id);
+            match process::join_session_keyring(&name) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {}
+                other => other.call(|| format!("keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name:?})"))?,
+            }
+        }
+        // A container without a mount namespace of its own has its root by chroot alone.
+        files::fchdir(self.root.as_fd()).call(|| "fchdir(root)")?;
+        files::chroot(OsStr::new(".")).call(|| "chroot(root)")?;
+        if let Some(console) = &self.console {
+            self.take_terminal(console)?;
+        }
+        plan.apply_scheduling()?;
+        let limits_refused = match limits::apply(&plan.limits, 0) {
+            Err(error)
+                if error.errno() == Some(libc::EPERM) && self.namespaces & CLONE_NEWUSER != 0 =>
+            {
+                true
+            }
+            other => other.map(|()| false)?,
+        };
+        if let Some(label) = &plan.label {
+            label.apply(&Procfs::open()?)?;
+        }
+        let again = match plan.enter_cwd() {
+            Err(error) if Process::cwd_is_forbidden(&error) => true,
+            other => other.map(|()| false)?,
+        };
+        if plan.no_new_privileges {
+            credentials::set_no_new_privs().call(|| "prctl(PR_SET_NO_NEW_PRIVS)")?;
+        }
+        let keep = if self.seccomp.is_some() && !plan.no_new_privileges {
+            SYS_ADMIN
+        } else {
+            0
+        };
+        for complaint in plan.become_user(keep, self.namespaces & CLONE_NEWUSER != 0)? {
+            channel.tell_parent(&ToParent::Warning(complaint))?;
+        }
+        process::set_dumpable(false).call(|| "prctl(PR_SET_DUMPABLE, 0)")?;
+        if again {
+            plan.enter_cwd()?;
+        }
+        channel.tell_parent(&ToParent::Ready { limits_refused })?;
+        channel.hear_parent(crate::channel::ToChild::Proceed)?;
+        plan.program.check()?;
+        files::cloexec_from(3 + self.options.preserve_fds)
+            .call(|| "close_range(CLOSE_RANGE_CLOEXEC)")?;
+        if let Some(seccomp) = self.seccomp
+            && let Some(listener) = seccomp.load()?
+        {
+            socket::send(channel.as_fd(), b"s", Some(listener.as_fd()))
+                .call(|| "sendmsg(channel, SCM_RIGHTS)")?;
+        }
+        Err(plan.program.exec())
+    }
+
+    /// A terminal of the container's devpts. The path is the container's, so that what is found there is checked.
+    fn take_terminal(&self, console: &OwnedFd) -> Result<()> {
+        let pointer = "/process/terminal";
+        let path = "/dev/pts/ptmx";
+        let master = files::openat(cwd(), path.as_ref(), O_RDWR | libc::O_NOCTTY, 0)
+            .call(|| format!("open({path:?}, O_RDWR)"))
+            .at(pointer)?;
+        let stat = files::fstat(master.as_fd()).call(|| format!("fstat({path:?})"))?;
+        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(5, 2) {
+            return Err(Error::new(format!("{path:?} is no terminal multiplexer")).at(pointer));
+        }
+        let peer = terminal::open_peer(master.as_fd())
+            .call(|| "ioctl(TIOCGPTPEER)")
+            .at(pointer)?;
+        if let Some((rows, columns)) = self.process.terminal.and_then(|terminal| terminal.size) {
+            terminal::set_size(peer.as_fd(), rows, columns)
+                .call(|| "ioctl(TIOCSWINSZ)")
+                .at("/process/consoleSize")?;
+        }
+        socket::send(console.as_fd(), b"/dev/ptmx", Some(master.as_fd()))
+            .call(|| "sendmsg(console socket, SCM_RIGHTS)")?;
+        crate::terminal::take(&peer, self.process.user.uid)
+    }
+}
+
+/// The exit status of a process of ours, whose error is told over the channel.
+fn tell(channel: &Channel, result: Result<()>) -> i32 {
+    let Err(error) = result else { return 0 };
+    // If the parent is gone there is nobody left to tell.
+    let _ = channel.tell_parent(&ToParent::Failed {
+        error: error.stage("exec").to_string(),
+        hook: false,
+    });
+    1
+}
+
+/// The next message that is not a warning.
+fn hear(channel: &Channel) -> Result<ToParent> {
+    loop {
+        match channel.hear_child()? {
+            ToParent::Warning(text) => log::warning(&text),
+            ToParent::Failed { error, .. } => return Err(Error::new(error).told()),
+            other => return Ok(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(config: Value, options: Options) -> Value {
+        plan_document(&config, &options).unwrap()
+    }
+
+    #[test]
+    fn the_containers_process_is_the_base() {
+        let config = json!({"process": {
+            "cwd": "/srv", "args": ["init"], "terminal": true, "consoleSize": {"height": 1, "width": 1},
+            "env": ["A=1", "B=2"], "user": {"uid": 5, "gid": 5}, "capabilities": {"bounding": ["CAP_KILL"]}
+        }});
+        let options = Options {
+            arguments: vec!["sh".into()],
+            env: vec!["A=3".into()],
+            user: Some("7:8".into()),
+            capabilities: vec!["CAP_CHOWN".into()],
+            ..Options::default()
+        };
+        let process = document(config, options);
+        assert_eq!(process["args"], json!(["sh"]));
+        assert_eq!(process["env"], json!(["B=2", "A=3"]));
+        assert_eq!(
+            process["user"],
+            json!({"uid": 7, "gid": 8, "additionalGids": []})
+        );
+        assert_eq!(
+            (&process["cwd"], &process["terminal"]),
+            (&json!("/srv"), &json!(false))
+        );
+        assert_eq!(
+            process["capabilities"]["bounding"],
+            json!(["CAP_KILL", "CAP_CHOWN"])
+        );
+        assert!(process.get("consoleSize").is_none());
+    }
+
+    #[test]
+    fn users_are_numbers() {
+        assert!(plan_user("root", &[]).is_err());
+        assert_eq!(
+            plan_user("3", &[1]).unwrap(),
+            json!({"uid": 3, "gid": 0, "additionalGids": [1]})
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! `list`: the containers below the state root.
+
+use crate::cli::ListFormat;
+use crate::error::Result;
+use crate::state::{Container, Status};
+use crate::store::Store;
+use serde_json::{Value, json};
+
+/// The command.
+pub(crate) fn list(store: &Store, format: ListFormat, quiet: bool) -> Result<()> {
+    // One that goes or comes meanwhile is none that could be told about.
+    let containers: Vec<Container> = store
+        .ids()?
+        .iter()
+        .filter_map(|id| store.open(id).and_then(Container::load).ok())
+        .collect();
+    if quiet {
+        containers
+            .iter()
+            .for_each(|container| println!("{}", container.record.id));
+        return Ok(());
+    }
+    match format {
+        ListFormat::Json => println!("{}", Value::Array(containers.iter().map(entry).collect())),
+        ListFormat::Table => table(&containers),
+    }
+    Ok(())
+}
+
+fn pid(container: &Container) -> i32 {
+    container
+        .record
+        .process
+        .filter(|_| container.status != Status::Stopped)
+        .map_or(0, |process| process.pid)
+}
+
+fn entry(container: &Container) -> Value {
+    let record = &container.record;
+    let mut entry = json!({
+        "ociVersion": record.oci_version,
+        "id": record.id,
+        "pid": pid(container),
+        "status": container.status.name(),
+        "bundle": record.bundle,
+        "rootfs": record.rootfs,
+        "created": record.created,
+        "owner": record.owner.to_string(),
+    });
+    if let (Some(annotations), Some(entry)) = (&record.annotations, entry.as_object_mut()) {
+        entry.insert("annotations".to_owned(), json!(annotations));
+    }
+    entry
+}
+
+fn table(containers: &[Container]) {
+    let width = containers
+        .iter()
+        .map(|container| container.record.id.len())
+        .max()
+        .unwrap_or(0)
+        .max(2);
+    println!(
+        "{:width$}  {:>10}  {:8}  {:30}  BUNDLE",
+        "ID", "PID", "STATUS", "CREATED"
+    );
+    for container in containers {
+        let record = &container.record;
+        let (pid, status) = (pid(container), container.status.name());
+        println!(
+            "{:width$}  {pid:>10}  {status:8}  {:30}  {}",
+            record.id,
+            record.created,
+            record.bundle.display()
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! `start`: tells the waiting container process to become the program, learns
+//! whether it did, and runs the poststart hooks.
+//!
+//! The two talk over the socket in the container's directory. The process's end
+//! is closed by a successful exec, so that the end of the connection is the
+//! good news; everything else is told before.
+
+use crate::delete;
+use crate::error::{CallContext, Error, Result};
+use crate::hooks::{self, Hooks};
+use crate::state::{Container, Status, document};
+use crate::store::{Phase, Store};
+use crate::sys::socket;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+const GO: &[u8] = b"start";
+const LISTENER: &[u8] = b"listener";
+
+/// Why the program does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nothing has happened: the container is still created.
+    Refused,
+    /// The container process has ended.
+    Ended,
+    /// A startContainer hook failed: the container has to go.
+    HookFailed,
+}
+
+impl Answer {
+    const ALL: &[(u8, Answer)] = &[
+        (b'R', Answer::Refused),
+        (b'E', Answer::Ended),
+        (b'H', Answer::HookFailed),
+    ];
+
+    fn letter(self) -> u8 {
+        Self::ALL
+            .iter()
+            .find(|(_, answer)| *answer == self)
+            .map_or(b'E', |(letter, _)| *letter)
+    }
+}
+
+/// The container process's side: a `start` that waits for its outcome.
+#[derive(Debug)]
+pub(crate) struct Waiting(OwnedFd);
+
+impl Waiting {
+    /// Waits for the next connection. None if it only asked whether somebody listens.
+    pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<Option<Self>> {
+        let connection = loop {
+            match socket::accept(listener) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                // The caller went away before it was accepted.
+                Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => return Ok(None),
+                other => break other.call(|| "accept4(start)")?,
+            }
+        };
+        let mut buffer = [0; 16];
+        match socket::receive(connection.as_fd(), &mut buffer) {
+            Ok((length, _)) if &buffer[..length] == GO => Ok(Some(Waiting(connection))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Hands the seccomp listener over.
+    pub(crate) fn hand_over(&self, listener: &OwnedFd) -> Result<()> {
+        socket::send(self.0.as_fd(), LISTENER, Some(listener.as_fd()))
+            .map(drop)
+            .call(|| "sendmsg(start, SCM_RIGHTS)")
+    }
+
+    /// Tells why the program does not run.
+    pub(crate) fn answer(&self, answer: Answer, text: &str) -> Result<()> {
+        let mut bytes = vec![answer.letter()];
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.truncate(8 * 1024);
+        socket::send(self.0.as_fd(), &bytes, None)
+            .map(drop)
+            .call(|| "sendmsg(start)")
+    }
+}
+
+/// The command.
+pub(crate) fn start(store: &Store, id: &str) -> Result<()> {
+    let entry = store.open(id)?;
+    entry.lock()?;
+    let container = Container::load(entry)?;
+    if container.status != Status::Created {
+        return Err(Error::new(format!(
+            "the container is {} and not created",
+            container.status.name()
+        )));
+    }
+    if !container.record.startable {
+        return Err(Error::new("is required to start the container").at("/process"));
+    }
+    let hooks = Hooks::kept(&container.record.hooks)?;
+    let container = go(container)?;
+    let state = document(&container.record, Status::Running).to_string();
+    // Hooks may ask for the container, also with commands that wait for the lock.
+    drop(container);
+    if hooks.poststart.is_empty() {
+        return Ok(());
+    }
+    let entry = store.open(id)?;
+    let Err(error) = hooks::run_all(&hooks.poststart, state.as_bytes()) else {
+        return Ok(());
+    };
+    entry.lock()?;
+    delete::destroy(Container::load(entry)?);
+    Err(error.stage("poststart hook"))
+}
+
+/// Sends the word and waits until the program runs.
+fn go(mut container: Container) -> Result<Container> {
+    let ended = || Error::new("the container process ended before it became the program");
+    // Before the word is given: an agent that is not there is no reason for the container to end.
+    let agent = container.record.seccomp_agent.as_ref();
+    let agent = agent
+        .map(|agent| {
+            agent
+                .connect()
+                .map(|connection| (agent.clone(), connection))
+        })
+        .transpose()?;
+    let socket = container.entry.connect()?.ok_or_else(ended)?;
+    socket::send(socket.as_fd(), GO, None).call(|| "sendmsg(start)")?;
+    let mut buffer = vec![0; 16 * 1024];
+    let mut message = socket::receive(socket.as_fd(), &mut buffer).call(|| "recvmsg(start)")?;
+    if let Some((agent, connection)) = agent {
+        let (length, listener) = message;
+        if let Some(listener) = listener.filter(|_| &buffer[..length] == LISTENER) {
+            let state = document(&container.record, Status::Created);
+            if let Err(error) = agent.send(&connection, state, &listener) {
+                // The program would wait for answers that never come.
+                delete::stop(&container)?;
+                return Err(error);
+            }
+            message = socket::receive(socket.as_fd(), &mut buffer).call(|| "recvmsg(start)")?;
+        } else if length == 0 {
+            return Err(ended());
+        } else {
+            message = (length, None);
+        }
+    }
+    let (length, _) = message;
+    if length == 0 {
+        container.record.phase = Phase::Started;
+        container.entry.write(&container.record)?;
+        return Ok(container);
+    }
+    let text = String::from_utf8_lossy(&buffer[1..length]).into_owned();
+    if buffer[0] == Answer::HookFailed.letter() {
+        delete::destroy(container);
+    }
+    Err(Error::new(text))
+}

@@ -1,0 +1,224 @@
+//! `state`: what a container is now, and the state document of the specification.
+
+use crate::error::{CallContext, Error, Result};
+use crate::store::{Entry, Phase, Process, Record};
+use crate::sys::process;
+use serde_json::{Map, Value};
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// The version of the specification that the runtime implements, and its documents comply with.
+pub(crate) const SPEC_VERSION: &str = "1.3.0";
+
+/// The status of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Creating,
+    Created,
+    Running,
+    Paused,
+    Stopped,
+}
+
+impl Status {
+    /// As the specification spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Status::Creating => "creating",
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Paused => "paused",
+            Status::Stopped => "stopped",
+        }
+    }
+}
+
+/// A container as it was found.
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) entry: Entry,
+    pub(crate) record: Record,
+    pub(crate) status: Status,
+}
+
+impl Container {
+    /// Reads the record and asks the kernel what has become of the process.
+    pub(crate) fn load(entry: Entry) -> Result<Self> {
+        let record = entry
+            .read()?
+            .ok_or_else(|| Error::new("the container is being created"))?;
+        let status = status(&entry, &record)?;
+        Ok(Container {
+            entry,
+            record,
+            status,
+        })
+    }
+
+    /// The state document.
+    pub(crate) fn state(&self) -> Value {
+        document(&self.record, self.status)
+    }
+
+    /// A descriptor of the container process, which stays the same process whatever becomes of its pid.
+    pub(crate) fn pidfd(&self) -> Result<OwnedFd> {
+        let ended = || Error::new("the container process has ended");
+        let process = self.record.process.ok_or_else(ended)?;
+        let pidfd = match process::pidfd_open(process.pid) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(ended()),
+            other => other.call(|| format!("pidfd_open({})", process.pid))?,
+        };
+        // Only now: the pid can no longer change its meaning.
+        if is_alive(process)? {
+            Ok(pidfd)
+        } else {
+            Err(ended())
+        }
+    }
+}
+
+/// The state document of a record.
+pub(crate) fn document(record: &Record, status: Status) -> Value {
+    let pid = record
+        .process
+        .filter(|_| status != Status::Stopped)
+        .map(|process| process.pid);
+    document_with_pid(record, status, pid)
+}
+
+/// The same with a pid as somebody else sees it.
+pub(crate) fn document_with_pid(record: &Record, status: Status, pid: Option<i32>) -> Value {
+    let mut state = Map::new();
+    state.insert("ociVersion".into(), SPEC_VERSION.into());
+    state.insert("id".into(), record.id.as_str().into());
+    state.insert("status".into(), status.name().into());
+    if let Some(pid) = pid {
+        state.insert("pid".into(), pid.into());
+    }
+    state.insert("bundle".into(), record.bundle.to_string_lossy().into());
+    if let Some(annotations) = &record.annotations {
+        let map = annotations
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_str().into()))
+            .collect();
+        state.insert("annotations".into(), Value::Object(map));
+    }
+    Value::Object(state)
+}
+
+fn status(entry: &Entry, record: &Record) -> Result<Status> {
+    let Some(process) = record.process.filter(|_| record.phase != Phase::Creating) else {
+        // A create that was killed leaves a record that nobody holds.
+        return Ok(if entry.is_locked() {
+            Status::Creating
+        } else {
+            Status::Stopped
+        });
+    };
+    if !is_alive(process)? {
+        return Ok(Status::Stopped);
+    }
+    if record.phase == Phase::Started {
+        let frozen = record.cgroup.is_frozen();
+        return Ok(if frozen {
+            Status::Paused
+        } else {
+            Status::Running
+        });
+    }
+    // exec closes the socket, so that it tells the truth even if a start was killed before it could note its success.
+    if entry.connect()?.is_some() {
+        Ok(Status::Created)
+    } else {
+        Ok(Status::Running)
+    }
+}
+
+/// What procfs says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessStat {
+    /// The state letter.
+    letter: u8,
+    /// The kernel's flags of the first thread.
+    flags: u64,
+    threads: u64,
+    /// In clock ticks since boot.
+    pub(crate) start_time: u64,
+}
+
+/// None if there is no such process.
+pub(crate) fn process_stat(pid: i32) -> Result<Option<ProcessStat>> {
+    let path = format!("/proc/{pid}/stat");
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                || error.raw_os_error() == Some(libc::ESRCH) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::call(format!("read({path:?})"), &error)),
+    };
+    parse_stat(&text)
+        .map(Some)
+        .ok_or_else(|| Error::new(format!("{path} cannot be understood")))
+}
+
+/// Whether it is this process and it can still run.
+///
+/// A zombie cannot, nor can one that is exiting: the first process of a pid
+/// namespace stays in that state until all others have been reaped, by parents
+/// that may be anywhere. Unless further threads live on.
+pub(crate) fn is_alive(process: Process) -> Result<bool> {
+    const PF_EXITING: u64 = 4;
+    Ok(process_stat(process.pid)?.is_some_and(|stat| {
+        let ended = matches!(stat.letter, b'Z' | b'X' | b'x') || stat.flags & PF_EXITING != 0;
+        stat.start_time == process.start_time && (!ended || stat.threads > 1)
+    }))
+}
+
+/// The name in the second field may hold anything, so the fields are counted from its last parenthesis.
+fn parse_stat(text: &[u8]) -> Option<ProcessStat> {
+    let after = text.iter().rposition(|&byte| byte == b')')? + 1;
+    let text = std::str::from_utf8(&text[after..]).ok()?;
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    // The first of these is field 3 of proc(5).
+    let number = |field: usize| fields.get(field - 3)?.parse().ok();
+    Some(ProcessStat {
+        letter: *fields.first()?.as_bytes().first()?,
+        flags: number(9)?,
+        threads: number(20)?,
+        start_time: number(22)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_cannot_forge_its_fields() {
+        let text = b"42 (a) Z 1 2) S 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 4711 23";
+        let stat = parse_stat(text).unwrap();
+        assert_eq!(
+            (stat.letter, stat.flags, stat.threads, stat.start_time),
+            (b'S', 8, 19, 4711)
+        );
+        assert_eq!(parse_stat(b"42 (a"), None);
+    }
+
+    #[test]
+    fn this_process_lives() {
+        let pid = std::process::id() as i32;
+        let start_time = process_stat(pid).unwrap().unwrap().start_time;
+        assert!(is_alive(Process { pid, start_time }).unwrap());
+        assert!(
+            !is_alive(Process {
+                pid,
+                start_time: start_time + 1
+            })
+            .unwrap()
+        );
+    }
+}

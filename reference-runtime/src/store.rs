@@ -1,0 +1,410 @@
+//! Where containers are remembered: one directory each below the state root.
+//!
+//! The directory's name is the claim on the id, its flock serialises operations,
+//! `state.json` is replaced as a whole, and `start` is the socket on which the
+//! container process waits for the command of that name.
+
+use crate::error::{CallContext, Error, Result};
+use crate::sys::files::{self, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, cwd};
+use crate::sys::socket;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Everything that outlives `create`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Record {
+    pub(crate) oci_version: String,
+    pub(crate) id: String,
+    /// The last step that was finished; whether the process still lives is asked of the kernel.
+    pub(crate) phase: Phase,
+    /// The container process, absent until it is cloned.
+    pub(crate) process: Option<Process>,
+    pub(crate) bundle: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<BTreeMap<String, String>>,
+    /// When the container was created, for `list`.
+    pub(crate) created: String,
+    /// The user who created it.
+    pub(crate) owner: u32,
+    /// The directory that became the root, for `list` and `state`.
+    pub(crate) rootfs: PathBuf,
+    /// Whether the configuration has a `process` to start.
+    pub(crate) startable: bool,
+    /// Whether the container has a pid namespace of its own, whose end ends every process in it.
+    pub(crate) own_pid_namespace: bool,
+    #[serde(default)]
+    pub(crate) cgroup: crate::cgroup::Placement,
+    /// The hooks that come after `create`, in the form of the property.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) hooks: Value,
+    /// Where a seccomp listener goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seccomp_agent: Option<crate::seccomp::Agent>,
+    /// What `create` made outside the container's own namespaces.
+    #[serde(default)]
+    pub(crate) made: Made,
+}
+
+/// A process that cannot be taken for a later one of the same pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    /// In clock ticks since boot, as procfs tells it.
+    pub(crate) start_time: u64,
+}
+
+/// How far the container has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    Creating,
+    Created,
+    Started,
+}
+
+/// Things of the runtime namespace that `delete` has to undo.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Made {
+    /// The root was mounted in a mount namespace that is not the container's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shared_mount: Option<SharedMount>,
+    /// Directories of resctrl.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resctrl: Vec<PathBuf>,
+}
+
+/// A root that is mounted in a namespace which outlives the container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SharedMount {
+    /// Where.
+    pub(crate) target: PathBuf,
+    /// The file of the namespace, absent for the runtime's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) namespace: Option<PathBuf>,
+}
+
+/// The state root.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    root: PathBuf,
+}
+
+/// A container's directory.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    id: String,
+    path: PathBuf,
+    dir: OwnedFd,
+}
+
+const STATE: &str = "state.json";
+const CONFIG: &str = "config.json";
+const SOCKET: &str = "start";
+
+impl Store {
+    /// The store below `root`, or below the default of this user.
+    pub(crate) fn new(root: Option<PathBuf>) -> Self {
+        Store {
+            root: root.unwrap_or_else(default_root),
+        }
+    }
+
+    /// Makes the directory of a new container and locks it. The id is free or this fails.
+    pub(crate) fn claim(&self, id: &str) -> Result<Entry> {
+        check_id(id)?;
+        let path = self.root.join(id);
+        let make = || fs::DirBuilder::new().mode(0o700).create(&path);
+        let made = match make() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&self.root)
+                    .call(|| format!("mkdir({:?})", self.root))?;
+                make()
+            }
+            other => other,
+        };
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::new(format!(
+                    "a container with the id {id:?} exists already"
+                )));
+            }
+            other => other.call(|| format!("mkdir({path:?})"))?,
+        }
+        let entry = self.entry(id, path)?;
+        files::lock_exclusive(entry.dir.as_fd()).call(|| format!("flock({:?})", entry.path))?;
+        Ok(entry)
+    }
+
+    /// The directory of an existing container.
+    pub(crate) fn open(&self, id: &str) -> Result<Entry> {
+        check_id(id)?;
+        self.entry(id, self.root.join(id))
+    }
+
+    /// The ids of all containers.
+    pub(crate) fn ids(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.call(|| format!("opendir({:?})", self.root))?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry
+                .call(|| format!("readdir({:?})", self.root))?
+                .file_name();
+            ids.extend(name.into_string());
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    fn entry(&self, id: &str, path: PathBuf) -> Result<Entry> {
+        match files::openat(
+            cwd(),
+            path.as_os_str(),
+            O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+            0,
+        ) {
+            Ok(dir) => Ok(Entry {
+                id: id.to_owned(),
+                path,
+                dir,
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(id)),
+            Err(error) => Err(Error::call(format!("open({path:?})"), &error)),
+        }
+    }
+}
+
+impl Entry {
+    /// Waits until no other operation works on this container.
+    pub(crate) fn lock(&self) -> Result<()> {
+        files::lock_exclusive(self.dir.as_fd()).call(|| format!("flock({:?})", self.path))?;
+        // The one before us may have been a delete.
+        let links = files::fstat(self.dir.as_fd())
+            .call(|| format!("fstat({:?})", self.path))?
+            .st_nlink;
+        let gone = links == 0 || files::stat(self.path.as_os_str()).is_err();
+        if gone { Err(absent(&self.id)) } else { Ok(()) }
+    }
+
+    /// Whether an operation works on this container now.
+    pub(crate) fn is_locked(&self) -> bool {
+        files::is_locked(self.dir.as_fd())
+    }
+
+    /// Reads `state.json`; None if the container is so new that there is none.
+    pub(crate) fn read(&self) -> Result<Option<Record>> {
+        let Some(text) = self.read_file(STATE)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| Error::new(format!("{}: {error}", self.path.join(STATE).display())))
+    }
+
+    /// Replaces `state.json`.
+    pub(crate) fn write(&self, record: &Record) -> Result<()> {
+        let text =
+            serde_json::to_vec(record).map_err(|error| Error::new(format!("state: {error}")))?;
+        let temporary = ".state.json";
+        self.write_file(temporary, &text)?;
+        files::renameat(self.dir.as_fd(), temporary.as_ref(), STATE.as_ref())
+            .call(|| format!("rename({:?})", self.path.join(STATE)))
+    }
+
+    /// Keeps the configuration as it was at `create`.
+    pub(crate) fn write_config(&self, text: &[u8]) -> Result<()> {
+        self.write_file(CONFIG, text)
+    }
+
+    /// The configuration as it was at `create`.
+    pub(crate) fn read_config(&self) -> Result<Vec<u8>> {
+        self.read_file(CONFIG)?
+            .ok_or_else(|| Error::new(format!("{:?} is missing", self.path.join(CONFIG))))
+    }
+
+    /// The socket on which the container process waits for `start`.
+    pub(crate) fn listen(&self) -> Result<OwnedFd> {
+        let socket =
+            socket::unix_socket(libc::SOCK_SEQPACKET).call(|| "socket(AF_UNIX, SOCK_SEQPACKET)")?;
+        socket::listen(socket.as_fd(), self.socket_path().as_ref())
+            .call(|| format!("bind({:?})", self.path.join(SOCKET)))?;
+        Ok(socket)
+    }
+
+    /// Connects to the container process; None if it no longer waits.
+    pub(crate) fn connect(&self) -> Result<Option<OwnedFd>> {
+        let socket =
+            socket::unix_socket(libc::SOCK_SEQPACKET).call(|| "socket(AF_UNIX, SOCK_SEQPACKET)")?;
+        match socket::connect(socket.as_fd(), self.socket_path().as_ref()) {
+            Ok(()) => Ok(Some(socket)),
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::ECONNREFUSED | libc::ENOENT)
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(Error::call(
+                format!("connect({:?})", self.path.join(SOCKET)),
+                &error,
+            )),
+        }
+    }
+
+    /// Removes the directory: the id is free again.
+    pub(crate) fn remove(&self) -> Result<()> {
+        for name in [SOCKET, CONFIG, ".state.json", STATE] {
+            match files::unlinkat(self.dir.as_fd(), name.as_ref(), 0) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::call(
+                        format!("unlink({:?})", self.path.join(name)),
+                        &error,
+                    ));
+                }
+                _ => {}
+            }
+        }
+        fs::remove_dir(&self.path).call(|| format!("rmdir({:?})", self.path))
+    }
+
+    // A socket's address is short, a state root need not be: the address leads through the descriptor.
+    fn socket_path(&self) -> String {
+        format!("/proc/self/fd/{}/{SOCKET}", self.dir.as_raw_fd())
+    }
+
+    fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let context = || format!("read({:?})", self.path.join(name));
+        match files::openat(self.dir.as_fd(), OsStr::new(name), O_RDONLY | O_NOFOLLOW, 0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::call(context(), &error)),
+            Ok(file) => {
+                let mut text = Vec::new();
+                File::from(file).read_to_end(&mut text).call(context)?;
+                Ok(Some(text))
+            }
+        }
+    }
+
+    fn write_file(&self, name: &str, text: &[u8]) -> Result<()> {
+        let context = || format!("write({:?})", self.path.join(name));
+        let flags = O_WRONLY | O_CREAT | O_NOFOLLOW | libc::O_TRUNC;
+        let file = files::openat(self.dir.as_fd(), OsStr::new(name), flags, 0o600).call(context)?;
+        File::from(file).write_all(text).call(context)
+    }
+}
+
+fn absent(id: &str) -> Error {
+    Error::new(format!("there is no container with the id {id:?}"))
+}
+
+fn default_root() -> PathBuf {
+    if crate::sys::credentials::effective_uid() != 0
+        && let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty())
+    {
+        return Path::new(&dir).join("refrun");
+    }
+    PathBuf::from("/run/refrun")
+}
+
+/// An id becomes a file name, so it must be one, and it must not climb.
+pub(crate) fn check_id(id: &str) -> Result<()> {
+    let complaint = match id {
+        "" => "is empty",
+        "." | ".." => "is a directory's own name",
+        _ if id.len() > 1024 => "is longer than 1024 bytes",
+        _ if id.contains('/') => "contains a slash",
+        _ if id.contains('\0') => "contains a NUL",
+        _ => return Ok(()),
+    };
+    Err(Error::new(format!("the container id {id:?} {complaint}")))
+}
+
+/// Writes the pid as text, complete or not at all, for those who wait for the file.
+pub(crate) fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::new(format!("pid file {path:?} has no name")))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(temporary);
+    let written = files::openat(
+        cwd(),
+        temporary.as_os_str(),
+        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+        0o644,
+    )
+    .and_then(|file| File::from(file).write_all(pid.to_string().as_bytes()))
+    .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // Nothing half-written stays; the error below tells what happened.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.call(|| format!("write({path:?})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_file_names() {
+        for bad in ["", ".", "..", "a/b", "/", "a\0", &"x".repeat(1025)] {
+            assert!(check_id(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "a.b", "...", "A_b-c+1", &"x".repeat(255)] {
+            check_id(good).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_id_is_claimed_once_and_free_after_removal() {
+        let root = std::env::temp_dir().join(format!("refrun-store-{}", std::process::id()));
+        let store = Store::new(Some(root.join("deep")));
+        assert!(store.open("a").is_err());
+        let entry = store.claim("a").unwrap();
+        assert!(
+            store
+                .claim("a")
+                .unwrap_err()
+                .to_string()
+                .contains("exists already")
+        );
+        assert!(store.open("a").unwrap().is_locked());
+        assert!(entry.read().unwrap().is_none());
+        assert_eq!(store.ids().unwrap(), ["a"]);
+        let listener = entry.listen().unwrap();
+        assert!(store.open("a").unwrap().connect().unwrap().is_some());
+        drop(listener);
+        assert!(store.open("a").unwrap().connect().unwrap().is_none());
+        entry.remove().unwrap();
+        assert!(store.ids().unwrap().is_empty());
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_pid_file_is_replaced_as_a_whole() {
+        let path = std::env::temp_dir().join(format!("refrun-pid-{}", std::process::id()));
+        write_pid_file(&path, 1).unwrap();
+        write_pid_file(&path, 42).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "42");
+        fs::remove_file(&path).unwrap();
+        assert!(write_pid_file(Path::new("/nonexistent/x"), 1).is_err());
+    }
+}
