@@ -1,0 +1,659 @@
+//! Runs cases on subjects, several at once, and turns outcomes into results.
+
+mod interrupt;
+mod progress;
+mod supervised;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use oci_runtime_schemas::SpecVersion;
+
+use crate::case::{Case, Need, Suite};
+use crate::cases::{self, GATE};
+use crate::host::{Host, View};
+use crate::job::{Halt, Job, Outcome};
+use crate::results::{CaseResult, Finding, FindingVerdict, Run, Shard, Summary, Verdict};
+use crate::subject::{Profile, Subject};
+use crate::workdir::RunDirectory;
+
+pub use interrupt::Interrupts;
+pub use progress::Progress;
+
+/// An operation may take this many times what create, start and delete of the plain container take
+/// together, and never less than [`LEAST_SECONDS`].
+const PATIENCE: f64 = 20.0;
+/// See [`PATIENCE`].
+const LEAST_SECONDS: f64 = 10.0;
+
+/// What to run and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Suites whose cases are run.
+    pub suites: Vec<Suite>,
+    /// Case ids, id prefixes ending in `/`, or clause ids; empty for all.
+    pub filters: Vec<String>,
+    /// `--spec-version`, unless it is `claimed`.
+    pub asked: Option<SpecVersion>,
+    /// Trials at once.
+    pub jobs: usize,
+    /// Seconds that one operation may take, if given.
+    pub timeout: Option<f64>,
+    /// Which part of the cases.
+    pub shard: Option<Shard>,
+    /// Seed of the order of cases.
+    pub seed: u64,
+    /// How often each case is run.
+    pub repeat: u32,
+    /// `--host-view`.
+    pub view: View,
+    /// `--work-dir`.
+    pub work_dir: PathBuf,
+    /// `--reference`, if given; else the embedded one.
+    pub reference: Option<PathBuf>,
+    /// Whether failing cases are run against the reference.
+    pub calibrate: bool,
+    /// `--keep`: where bundles of cases that are not as they should be are left.
+    pub keep: Option<PathBuf>,
+}
+
+/// A run's surroundings: the host, the run's directory and what it holds.
+#[derive(Debug)]
+pub struct Bench {
+    /// The host's facts.
+    pub host: Host,
+    directory: RunDirectory,
+    probe: PathBuf,
+    reference: Subject,
+    /// What the survey of the reference learnt, and the gate's result for it.
+    reference_survey: OnceLock<(Option<Profile>, CaseResult)>,
+    trials: AtomicUsize,
+}
+
+impl Bench {
+    /// Makes the run's directory with the probe and the reference runtime.
+    ///
+    /// # Errors
+    /// One sentence for a person.
+    pub fn set_up(view: View, work_dir: &Path, reference: Option<&Path>) -> Result<Bench, String> {
+        let host = Host::look(view);
+        let directory = RunDirectory::make(work_dir, &host)?;
+        let write = |name: &str, content: &[u8]| {
+            directory.executable(name, content).map_err(|error| {
+                format!("write {name} into {}: {error}", directory.path().display())
+            })
+        };
+        let probe = write("probe", oci_embedded::PROBE)?;
+        let reference = match reference {
+            Some(path) => Subject::parse(&crate::trial::quote(&path.display().to_string()))?,
+            None => Subject::parse(&crate::trial::quote(
+                &write("refrun", oci_embedded::REFRUN)?.display().to_string(),
+            ))?,
+        };
+        let reference = Subject {
+            is_reference: true,
+            ..reference
+        };
+        Ok(Bench {
+            host,
+            directory,
+            probe,
+            reference,
+            reference_survey: OnceLock::new(),
+            trials: AtomicUsize::new(0),
+        })
+    }
+
+    /// The reference runtime as a subject.
+    pub fn reference(&self) -> &Subject {
+        &self.reference
+    }
+
+    /// The run's cgroup, relative to each hierarchy.
+    pub fn cgroup(&self) -> String {
+        self.directory.cgroup()
+    }
+
+    /// A job for one case on one subject, in a new directory.
+    fn job(&self, case: &Case, subject: &Subject, known: &Known) -> Result<Job, String> {
+        let number = self.trials.fetch_add(1, Ordering::Relaxed);
+        let directory = self.directory.path().join(number.to_string());
+        self.job_in(case, subject, known, directory, number)
+    }
+
+    fn job_in(
+        &self,
+        case: &Case,
+        subject: &Subject,
+        known: &Known,
+        directory: PathBuf,
+        number: usize,
+    ) -> Result<Job, String> {
+        std::fs::create_dir_all(&directory)
+            .map_err(|error| format!("mkdir {}: {error}", directory.display()))?;
+        Ok(Job {
+            case: case.id.to_owned(),
+            subject: subject.clone(),
+            profile: known.profile.clone(),
+            host: self.host.clone(),
+            judged: known.judged.to_string(),
+            asked: known.asked.map(|version| version.to_string()),
+            probe: self.probe.clone(),
+            cgroup: format!("{}/{number}", self.directory.cgroup()),
+            operation_seconds: known.operation_seconds(),
+            id_prefix: format!("oct-{}-{number}", self.directory.tag().to_lowercase()),
+            keep: false,
+            directory,
+        })
+    }
+}
+
+/// What is known of a subject when its cases are run.
+#[derive(Clone, Debug)]
+struct Known {
+    profile: Profile,
+    judged: SpecVersion,
+    asked: Option<SpecVersion>,
+    timeout: Option<f64>,
+}
+
+impl Known {
+    fn nothing(options: &Options) -> Known {
+        let profile = Profile::default();
+        let judged = profile.judged(options.asked.as_ref());
+        Known {
+            profile,
+            judged,
+            asked: options.asked,
+            timeout: options.timeout,
+        }
+    }
+
+    fn learnt(&self, profile: Profile) -> Known {
+        let judged = profile.judged(self.asked.as_ref());
+        Known {
+            profile,
+            judged,
+            ..self.clone()
+        }
+    }
+
+    fn operation_seconds(&self) -> f64 {
+        self.timeout
+            .unwrap_or_else(|| (self.profile.plain_seconds * PATIENCE).max(LEAST_SECONDS))
+    }
+}
+
+/// The cases that suites, filters and shard select, ordered by id.
+///
+/// # Errors
+/// A filter that matches nothing, in one sentence: a usage error.
+pub fn select(options: &Options) -> Result<Vec<&'static Case>, String> {
+    let matches = |case: &Case, filter: &str| {
+        case.id == filter
+            || (filter.ends_with('/') && case.id.starts_with(filter))
+            || case.judges.contains(&filter)
+    };
+    for filter in &options.filters {
+        if !cases::all().iter().any(|case| matches(case, filter)) {
+            return Err(format!(
+                "{filter:?} is no case id, no prefix of case ids ending in '/', and no clause that \
+                 a case judges; `oci-conformance list` shows them all"
+            ));
+        }
+    }
+    let named = |case: &Case| options.filters.iter().any(|filter| filter == case.id);
+    let selected = cases::all()
+        .iter()
+        .copied()
+        .filter(|case| options.suites.contains(&case.suite()) || named(case))
+        .filter(|case| {
+            options.filters.is_empty() || options.filters.iter().any(|filter| matches(case, filter))
+        })
+        .enumerate()
+        .filter(|(place, _)| {
+            options
+                .shard
+                .is_none_or(|shard| *place as u32 % shard.of == shard.index - 1)
+        })
+        .map(|(_, case)| case)
+        .collect();
+    Ok(selected)
+}
+
+/// Judges one subject.
+pub fn judge(
+    bench: &Bench,
+    subject: &Subject,
+    selected: &[&'static Case],
+    options: &Options,
+    interrupts: &Interrupts,
+    progress: &Progress,
+) -> Run {
+    let started = Instant::now();
+    progress.begin(selected.len());
+    let gate = cases::by_id(GATE).expect("the gate is a case");
+    let nothing = Known::nothing(options);
+    let survey = attempt(bench, gate, subject, &nothing, interrupts);
+    let known = match &survey.profile {
+        Some(profile) => nothing.learnt(profile.clone()),
+        None => nothing,
+    };
+    let gate_result = result_of(gate, vec![survey]);
+    let open = gate_result.verdict == Verdict::Pass || gate_result.verdict == Verdict::Warn;
+    let mut results = Vec::new();
+    if !open || selected.iter().any(|case| case.id == GATE) {
+        progress.done(&gate_result);
+        results.push(gate_result);
+    }
+    let rest: Vec<&'static Case> = shuffled(
+        selected
+            .iter()
+            .copied()
+            .filter(|case| case.id != GATE)
+            .collect(),
+        options.seed,
+    );
+    if open {
+        results.extend(run_all(
+            bench, subject, &rest, &known, options, interrupts, progress,
+        ));
+    } else {
+        let why = format!("a subject that passes {GATE}");
+        results.extend(rest.iter().map(|case| inapplicable(case, &why)));
+    }
+    if options.calibrate && !subject.is_reference {
+        calibrate(bench, &mut results, options, interrupts, progress);
+    }
+    results.sort_by(|a, b| a.id.cmp(&b.id));
+    progress.end();
+    Run {
+        runtime: known.profile.facts(subject),
+        spec_judged: known.judged.to_string(),
+        seconds: started.elapsed().as_secs_f64(),
+        summary: summary(&results),
+        cases: results,
+        waivers_not_exercised: Vec::new(),
+    }
+}
+
+/// A surveyed subject whose cases can be run one at a time: for front-ends that bring a runner of
+/// their own.
+#[derive(Debug)]
+pub struct Session {
+    bench: Arc<Bench>,
+    subject: Subject,
+    known: Known,
+    interrupts: Interrupts,
+    open: bool,
+}
+
+impl Session {
+    /// Surveys a subject; the result is the gate's.
+    pub fn open(
+        bench: Arc<Bench>,
+        subject: &Subject,
+        options: &Options,
+        interrupts: &Interrupts,
+    ) -> (Session, CaseResult) {
+        let gate = cases::by_id(GATE).expect("the gate is a case");
+        let nothing = Known::nothing(options);
+        let survey = attempt(&bench, gate, subject, &nothing, interrupts);
+        let known = match &survey.profile {
+            Some(profile) => nothing.learnt(profile.clone()),
+            None => nothing,
+        };
+        let result = result_of(gate, vec![survey]);
+        let open = matches!(result.verdict, Verdict::Pass | Verdict::Warn);
+        let (subject, interrupts) = (subject.clone(), interrupts.clone());
+        (
+            Session {
+                bench,
+                subject,
+                known,
+                interrupts,
+                open,
+            },
+            result,
+        )
+    }
+
+    /// Runs a case, if host and subject meet its needs.
+    pub fn run(&self, case: &'static Case) -> CaseResult {
+        if !self.open {
+            return inapplicable(case, &format!("a subject that passes {GATE}"));
+        }
+        match unmet(case, &self.bench.host, &self.known) {
+            Some(need) => inapplicable(case, &need),
+            None => {
+                let outcome = attempt(
+                    &self.bench,
+                    case,
+                    &self.subject,
+                    &self.known,
+                    &self.interrupts,
+                );
+                result_of(case, vec![outcome])
+            }
+        }
+    }
+}
+
+/// Counts verdicts; `unexpected` is for whoever knows the expectations.
+pub fn summary(results: &[CaseResult]) -> Summary {
+    let count = |verdict: Verdict| results.iter().filter(|r| r.verdict == verdict).count() as u32;
+    Summary {
+        pass: count(Verdict::Pass),
+        fail: count(Verdict::Fail),
+        warn: count(Verdict::Warn),
+        unsupported: count(Verdict::Unsupported),
+        inapplicable: count(Verdict::Inapplicable),
+        broken: count(Verdict::Broken),
+        timeout: count(Verdict::Timeout),
+        unexpected: results.iter().filter(|result| !result.as_expected).count() as u32,
+    }
+}
+
+fn run_all(
+    bench: &Bench,
+    subject: &Subject,
+    selected: &[&'static Case],
+    known: &Known,
+    options: &Options,
+    interrupts: &Interrupts,
+    progress: &Progress,
+) -> Vec<CaseResult> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(selected.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, selected.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(case) = selected.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if interrupts.came() {
+                        break;
+                    }
+                    let result = match unmet(case, &bench.host, known) {
+                        Some(need) => inapplicable(case, &need),
+                        None => {
+                            let outcomes = (0..options.repeat.max(1))
+                                .map(|_| attempt(bench, case, subject, known, interrupts))
+                                .collect();
+                            result_of(case, outcomes)
+                        }
+                    };
+                    if interrupts.came() {
+                        break;
+                    }
+                    progress.done(&result);
+                    results.lock().expect("no worker panics").push(result);
+                }
+            });
+        }
+    });
+    results.into_inner().expect("no worker panics")
+}
+
+/// The first thing that a case needs and that host or subject lack, in words.
+fn unmet(case: &Case, host: &Host, known: &Known) -> Option<String> {
+    if !case
+        .clauses()
+        .any(|clause| clause.until.is_none_or(|until| until >= known.judged))
+    {
+        return Some(format!("a clause that version {} has", known.judged));
+    }
+    let meets = |need: Need| match need {
+        Need::SharedKernel => known.profile.shared_kernel,
+        Need::StateRoot => known.profile.takes_root,
+        Need::Features => known.profile.features.is_some(),
+        need => host.meets(need),
+    };
+    case.needs
+        .iter()
+        .find(|need| !meets(**need))
+        .map(|need| need.words())
+}
+
+/// Runs a case once and removes the trial's directory.
+fn attempt(
+    bench: &Bench,
+    case: &Case,
+    subject: &Subject,
+    known: &Known,
+    interrupts: &Interrupts,
+) -> Outcome {
+    let job = match bench.job(case, subject, known) {
+        Ok(job) => job,
+        Err(why) => {
+            return Outcome {
+                halt: Some(Halt::Broken(why)),
+                ..Outcome::default()
+            };
+        }
+    };
+    let outcome = supervised::run(&job, interrupts);
+    crate::workdir::remove_tree(&job.directory);
+    outcome
+}
+
+/// Runs a case once in a directory that stays: for `repro`.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn reproduce(
+    bench: &Bench,
+    case: &'static Case,
+    subject: &Subject,
+    directory: &Path,
+    options: &Options,
+    interrupts: &Interrupts,
+) -> Result<(CaseResult, Outcome, Profile), String> {
+    let nothing = Known::nothing(options);
+    let gate = cases::by_id(GATE).expect("the gate is a case");
+    let survey = attempt(bench, gate, subject, &nothing, interrupts);
+    let profile = survey.profile.clone().unwrap_or_default();
+    let known = nothing.learnt(profile.clone());
+    let job = bench.job_in(case, subject, &known, directory.to_owned(), 0)?;
+    let job = Job { keep: true, ..job };
+    let outcome = supervised::run(&job, interrupts);
+    Ok((result_of(case, vec![outcome.clone()]), outcome, profile))
+}
+
+/// Runs the cases that failed against the reference on the same host. Where both miss the same
+/// clause, it is an undeclared need or a wrong case, and never a red mark on the subject.
+fn calibrate(
+    bench: &Bench,
+    results: &mut [CaseResult],
+    options: &Options,
+    interrupts: &Interrupts,
+    progress: &Progress,
+) {
+    let failed = |result: &CaseResult| matches!(result.verdict, Verdict::Fail | Verdict::Warn);
+    if !results.iter().any(failed) || interrupts.came() {
+        return;
+    }
+    progress.calibrating(results.iter().filter(|result| failed(result)).count());
+    let own = Options {
+        asked: None,
+        ..options.clone()
+    };
+    let nothing = Known::nothing(&own);
+    let (profile, gate) = bench.reference_survey.get_or_init(|| {
+        let gate = cases::by_id(GATE).expect("the gate is a case");
+        let outcome = attempt(bench, gate, &bench.reference, &nothing, interrupts);
+        (outcome.profile.clone(), result_of(gate, vec![outcome]))
+    });
+    if gate.verdict != Verdict::Pass {
+        // A reference that runs no container here says nothing about further cases.
+        results
+            .iter_mut()
+            .filter(|result| result.id == GATE && failed(result))
+            .for_each(|result| compare_with_reference(result, gate));
+        return;
+    }
+    let Some(profile) = profile else { return };
+    let known = nothing.learnt(profile.clone());
+    let results = Mutex::new(results.iter_mut().filter(|result| failed(result)));
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let next = results.lock().expect("no worker panics").next();
+                    let Some(result) = next else { break };
+                    if interrupts.came() {
+                        break;
+                    }
+                    let Some(case) = cases::by_id(&result.id) else {
+                        continue;
+                    };
+                    let outcome = attempt(bench, case, &bench.reference, &known, interrupts);
+                    compare_with_reference(result, &result_of(case, vec![outcome]));
+                }
+            });
+        }
+    });
+}
+
+fn compare_with_reference(result: &mut CaseResult, reference: &CaseResult) {
+    result.reference = Some(reference.verdict);
+    let missed_too: Vec<String> = broken_clauses(&result.findings)
+        .into_iter()
+        .filter(|clause| broken_clauses(&reference.findings).contains(clause))
+        .collect();
+    if !missed_too.is_empty() {
+        result.verdict = Verdict::Broken;
+        result.need = Some(format!(
+            "the reference runtime misses {} on this host too: the host lacks what the case needs, \
+             or the case is wrong",
+            missed_too.join(", ")
+        ));
+    }
+}
+
+/// Ids of the clauses that findings say are broken, without repeats, in order.
+pub fn broken_clauses(findings: &[Finding]) -> Vec<String> {
+    let mut broken: Vec<String> = Vec::new();
+    for finding in findings {
+        let bad = matches!(finding.verdict, FindingVerdict::Fail | FindingVerdict::Warn);
+        if bad && !broken.contains(&finding.clause) {
+            broken.push(finding.clause.clone());
+        }
+    }
+    broken
+}
+
+fn inapplicable(case: &Case, need: &str) -> CaseResult {
+    let halt = Some(Halt::Inapplicable(need.to_owned()));
+    result_of(
+        case,
+        vec![Outcome {
+            halt,
+            ..Outcome::default()
+        }],
+    )
+}
+
+/// The result of a case's attempts: the last one's findings, and `broken` if they differ.
+fn result_of(case: &Case, outcomes: Vec<Outcome>) -> CaseResult {
+    let attempts: Vec<Verdict> = outcomes
+        .iter()
+        .map(|outcome| verdict_of(outcome).0)
+        .collect();
+    let last = outcomes.into_iter().next_back().unwrap_or_default();
+    let (mut verdict, mut need) = verdict_of(&last);
+    if attempts.iter().any(|attempt| *attempt != verdict) {
+        verdict = Verdict::Broken;
+        let words: Vec<&str> = attempts.iter().map(|attempt| attempt.word()).collect();
+        need = Some(format!("flaky: {}", words.join(", ")));
+    }
+    let mut clauses: Vec<String> = Vec::new();
+    for finding in &last.findings {
+        if !clauses.contains(&finding.clause) {
+            clauses.push(finding.clause.clone());
+        }
+    }
+    CaseResult {
+        id: case.id.to_owned(),
+        suite: case.suite().word().to_owned(),
+        clauses,
+        verdict,
+        as_expected: matches!(
+            verdict,
+            Verdict::Pass | Verdict::Unsupported | Verdict::Inapplicable
+        ),
+        unexpected_because: None,
+        reference: None,
+        need,
+        waiver: None,
+        attempts,
+        findings: last.findings,
+        steps: last.steps,
+        seconds: last.seconds,
+    }
+}
+
+/// A case's verdict: what halted it, else the worst of its findings.
+fn verdict_of(outcome: &Outcome) -> (Verdict, Option<String>) {
+    let worst = outcome
+        .findings
+        .iter()
+        .map(|finding| match finding.verdict {
+            FindingVerdict::Pass | FindingVerdict::Info => Verdict::Pass,
+            FindingVerdict::Unsupported => Verdict::Unsupported,
+            FindingVerdict::Warn => Verdict::Warn,
+            FindingVerdict::Fail => Verdict::Fail,
+        })
+        .max();
+    let unsupported = || {
+        outcome
+            .findings
+            .iter()
+            .find(|f| f.verdict == FindingVerdict::Unsupported)
+    };
+    match (&outcome.halt, worst) {
+        (Some(Halt::Broken(why)), _) => (Verdict::Broken, Some(why.clone())),
+        (Some(Halt::Timeout(what)), _) => {
+            (Verdict::Timeout, Some(format!("no end in time: {what}")))
+        }
+        (Some(Halt::Inapplicable(_)), Some(Verdict::Fail)) => (Verdict::Fail, None),
+        (Some(Halt::Inapplicable(need)), _) => (Verdict::Inapplicable, Some(need.clone())),
+        (None, Some(Verdict::Unsupported)) => (
+            Verdict::Unsupported,
+            unsupported().map(|finding| finding.message.clone()),
+        ),
+        (None, Some(verdict)) => (verdict, None),
+        (None, None) => (Verdict::Broken, Some("the case judged nothing".into())),
+    }
+}
+
+/// The cases in an order that a seed decides, so that no case comes to depend on another: a
+/// xorshift generator is enough for that.
+fn shuffled(mut cases: Vec<&'static Case>, seed: u64) -> Vec<&'static Case> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for place in (1..cases.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        cases.swap(place, (state % (place as u64 + 1)) as usize);
+    }
+    cases
+}
+
+/// Time that a whole trial may take before the harness is at fault: many operations' worth.
+fn trial_limit(job: &Job) -> Duration {
+    Duration::from_secs_f64(job.operation_seconds * 30.0)
+}
+
+/// Labels of several subjects made unlike each other, for reports that put them side by side.
+pub fn distinct_labels(runs: &mut [Run]) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for run in runs {
+        let count = seen.entry(run.runtime.label.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            run.runtime.label = format!("{}#{count}", run.runtime.label);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The one place that talks to the kernel unsafely: a function a call.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::unistd::{ForkResult, Pid};
+
+/// fork(2), for a process with one thread.
+///
+/// # Errors
+/// The errno of fork(2), and `EDEADLK` if the process has more than one thread: the child would
+/// own locks that nobody releases.
+pub(crate) fn fork() -> io::Result<ForkResult> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::from_raw_os_error(libc::EDEADLK));
+    }
+    // SAFETY: there is one thread, checked above, so that the child may use everything that the
+    // parent could.
+    unsafe { nix::unistd::fork() }.map_err(io::Error::from)
+}
+
+/// pidfd_open(2).
+///
+/// # Errors
+/// `ESRCH` if there is no such process; any other errno of the call.
+pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// pidfd_send_signal(2).
+///
+/// # Errors
+/// `ESRCH` if the process has ended; any other errno of the call.
+pub(crate) fn pidfd_send_signal(
+    pidfd: BorrowedFd<'_>,
+    signal: nix::sys::signal::Signal,
+) -> io::Result<()> {
+    // SAFETY: the descriptor is borrowed, so open; the siginfo pointer may be null.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal as i32,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes ownership of a descriptor that a call has just made.
+pub(crate) fn own(fd: std::os::fd::RawFd) -> OwnedFd {
+    // SAFETY: every caller passes the fresh result of a call that makes a descriptor (dup, say),
+    // which nobody else knows of.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

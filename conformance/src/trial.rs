@@ -1,0 +1,505 @@
+//! A trial: one case, once, on one subject, under a supervisor.
+//!
+//! A case edits the current container's configuration, drives the subject through the operations,
+//! and says what it expected of which clause. Everything that depends on the subject's answers is
+//! an observation; only what the harness itself got wrong is an error of the harness.
+
+mod findings;
+mod leaks;
+mod operations;
+mod terminal;
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use oci_probe::World;
+use oci_runtime_schemas::{Catalogue, SpecVersion};
+use serde_json::{Value, json};
+
+use crate::bundle::{self, Base, Bundle};
+use crate::case::Case;
+use crate::job::{Halt, Job, Outcome};
+use crate::processes;
+use crate::results::{Finding, Step};
+
+pub use findings::{Refusal, When};
+pub(crate) use leaks::remove_cgroup;
+pub use operations::{Exit, State, quote};
+pub use terminal::Terminal;
+
+/// How long things may take to go after an operation has returned: a process that is dying, a
+/// cgroup that is being released.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a polling loop rests; nothing depends on it.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a case stops before its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// The subject refused an operation that the case's first clause needs to succeed.
+    Refused {
+        /// `create`, `start` or `delete`.
+        operation: &'static str,
+        /// How it ended.
+        exit: Box<Exit>,
+    },
+    /// The subject refused the control of a refusal: all but the offending value was as it is.
+    ControlRefused {
+        /// The clause that the control's success belongs to.
+        clause: &'static str,
+        /// `create`, `start` or `delete`.
+        operation: &'static str,
+        /// How it ended.
+        exit: Box<Exit>,
+    },
+    /// The container was started but its program told nothing.
+    NoReport(String),
+    /// The subject did not end an operation in time.
+    Timeout(String),
+    /// Found on the way: the host or the subject lacks what the case needs.
+    Inapplicable(String),
+    /// The harness failed.
+    Broken(String),
+}
+
+/// A container of a trial and how far it came.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    bundle: Bundle,
+    created: bool,
+    deleted: bool,
+    pid: Option<i32>,
+    /// Where its standard output goes: the probe's report.
+    output: Option<PathBuf>,
+}
+
+/// See the module. Dereferences to the current container's [`Bundle`].
+pub struct Trial<'a> {
+    job: &'a Job,
+    case: &'static Case,
+    judged: SpecVersion,
+    profile: crate::subject::Profile,
+    current: usize,
+    containers: Vec<Tracked>,
+    findings: Vec<Finding>,
+    steps: Vec<Step>,
+    script: Vec<String>,
+    baseline: leaks::Baseline,
+    /// Clauses that the harness judges beside the case's own: those of a control.
+    implicit: Vec<&'static str>,
+    /// The step of a refusal whose control comes after it.
+    refused_at: Option<usize>,
+    quiet: bool,
+}
+
+impl Deref for Trial<'_> {
+    type Target = Bundle;
+    fn deref(&self) -> &Bundle {
+        &self.containers[self.current].bundle
+    }
+}
+
+impl DerefMut for Trial<'_> {
+    fn deref_mut(&mut self) -> &mut Bundle {
+        &mut self.containers[self.current].bundle
+    }
+}
+
+/// Runs a case to its outcome and leaves nothing behind.
+pub(crate) fn run(case: &'static Case, job: &Job) -> Outcome {
+    let mut trial = match Trial::new(case, job) {
+        Ok(trial) => trial,
+        Err(why) => {
+            return Outcome {
+                halt: Some(Halt::Broken(why)),
+                ..Outcome::default()
+            };
+        }
+    };
+    let halt = match (case.run)(&mut trial) {
+        Ok(()) => None,
+        Err(stop) => trial.settle(stop),
+    };
+    let halt = trial.end(halt);
+    let surveyed = case.id == crate::cases::GATE;
+    Outcome {
+        halt,
+        profile: surveyed.then(|| trial.profile.clone()),
+        findings: trial.findings,
+        steps: trial.steps,
+        script: trial.script,
+        fenced: false,
+        seconds: 0.0,
+    }
+}
+
+impl<'a> Trial<'a> {
+    fn new(case: &'static Case, job: &'a Job) -> Result<Self, String> {
+        let judged = job
+            .judged
+            .parse::<SpecVersion>()
+            .map_err(|_| format!("{:?} is no version of the specification", job.judged))?;
+        for name in ["steps", "state"] {
+            let path = job.directory.join(name);
+            std::fs::create_dir_all(&path)
+                .map_err(|error| format!("mkdir {}: {error}", path.display()))?;
+        }
+        let mut trial = Trial {
+            job,
+            case,
+            judged,
+            profile: job.profile.clone(),
+            current: 0,
+            containers: Vec::new(),
+            findings: Vec::new(),
+            steps: Vec::new(),
+            script: Vec::new(),
+            baseline: leaks::Baseline::default(),
+            implicit: Vec::new(),
+            refused_at: None,
+            quiet: false,
+        };
+        trial.another().map_err(|stop| format!("{stop:?}"))?;
+        trial.rebase();
+        Ok(trial)
+    }
+
+    /// Begins another container with a bundle of its own and the plain configuration; it becomes
+    /// the current one. Returns its number, for [`Trial::switch_to`]; the first is 0.
+    ///
+    /// # Errors
+    /// [`Stop::Broken`] if the bundle cannot be made.
+    pub fn another(&mut self) -> Result<usize, Stop> {
+        let number = self.containers.len();
+        let id = format!("{}-{}", self.job.id_prefix, number + 1);
+        let directory = self.job.directory.join((number + 1).to_string());
+        bundle::make(&directory, &self.job.probe)
+            .map_err(|error| Stop::Broken(format!("bundle {}: {error}", directory.display())))?;
+        let root = self.job.host.root();
+        let base = Base {
+            version: &self.judged.to_string(),
+            rootless: (!root).then_some(self.job.host.ids),
+            cgroups_path: root.then(|| format!("/{}/{id}", self.job.cgroup)),
+        };
+        let bundle = Bundle {
+            id,
+            directory,
+            config: bundle::plain_config(&base),
+        };
+        self.containers.push(Tracked {
+            bundle,
+            created: false,
+            deleted: false,
+            pid: None,
+            output: None,
+        });
+        self.current = number;
+        Ok(number)
+    }
+
+    /// Makes a container the current one.
+    ///
+    /// # Panics
+    /// If there is none of that number: a mistake of the case.
+    pub fn switch_to(&mut self, number: usize) {
+        assert!(number < self.containers.len(), "no container {number}");
+        self.current = number;
+    }
+
+    /// The version of the specification by which the subject is judged.
+    pub fn judged(&self) -> SpecVersion {
+        self.judged
+    }
+
+    /// Whether a clause binds at the judged version.
+    pub fn binds(&self, clause: &str) -> bool {
+        Catalogue::get()
+            .by_id(clause)
+            .is_some_and(|clause| clause.binds(&self.judged))
+    }
+
+    /// The trial's own directory.
+    pub fn directory(&self) -> &Path {
+        &self.job.directory
+    }
+
+    /// Facts about the host.
+    pub fn host(&self) -> &crate::host::Host {
+        &self.job.host
+    }
+
+    /// What is known of the subject, its features document for one.
+    pub fn profile(&self) -> &crate::subject::Profile {
+        &self.profile
+    }
+
+    /// The subject.
+    pub(crate) fn subject(&self) -> &crate::subject::Subject {
+        &self.job.subject
+    }
+
+    /// Adds to what is known of the subject: for the survey.
+    pub(crate) fn learn(&mut self, lesson: impl FnOnce(&mut crate::subject::Profile)) {
+        lesson(&mut self.profile);
+    }
+
+    /// Judges from now on by what the subject was found to claim, unless a version was asked for.
+    pub(crate) fn judge_by_claim(&mut self) {
+        let asked = self
+            .job
+            .asked
+            .as_deref()
+            .and_then(|asked| asked.parse().ok());
+        self.judged = self.profile.judged(asked.as_ref());
+        let version = self.judged.to_string();
+        self.set("/ociVersion", version);
+    }
+
+    /// A fresh deadline for one operation.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + Duration::from_secs_f64(self.job.operation_seconds)
+    }
+
+    /// Creates and starts the current container, waits until its process has ended, reads the
+    /// probe's report and deletes the container.
+    ///
+    /// # Errors
+    /// [`Stop`] as soon as a step does not do what it must.
+    pub fn observe(&mut self) -> Result<World, Stop> {
+        self.run_to_end()?;
+        self.world()
+    }
+
+    /// The world that the current container's program has told of so far.
+    ///
+    /// # Errors
+    /// [`Stop::NoReport`] if it has not.
+    pub fn world(&self) -> Result<World, Stop> {
+        self.report()?
+            .iter()
+            .find(|line| line.verb == "observe")
+            .and_then(|line| serde_json::from_value(line.value.clone()).ok())
+            .ok_or_else(|| Stop::NoReport(self.why_no_report()))
+    }
+
+    /// As [`Trial::observe`], and returns every line of the report.
+    ///
+    /// # Errors
+    /// [`Stop`] as soon as a step does not do what it must.
+    pub fn run_to_end(&mut self) -> Result<Vec<oci_probe::Line>, Stop> {
+        self.must_create()?;
+        self.must_start()?;
+        self.wait_exit()?;
+        let lines = self.report()?;
+        self.must_delete()?;
+        if lines.is_empty() {
+            return Err(Stop::NoReport(self.why_no_report()));
+        }
+        Ok(lines)
+    }
+
+    /// Creates and starts the current container and waits until the probe says it is `ready`
+    /// (verbs `await-signal` and `pause`).
+    ///
+    /// # Errors
+    /// [`Stop`] as soon as a step does not do what it must.
+    pub fn run_until_ready(&mut self) -> Result<(), Stop> {
+        self.must_create()?;
+        self.must_start()?;
+        self.wait_ready()
+    }
+
+    /// Kills the current container, waits until it has stopped and deletes it.
+    ///
+    /// # Errors
+    /// [`Stop`] as soon as a step does not do what it must.
+    pub fn finish(&mut self) -> Result<(), Stop> {
+        if self.containers[self.current].created && !self.containers[self.current].deleted {
+            if !self.kill("KILL")?.succeeded() {
+                // How kill does is judged where the case is about it; here it is only in the way.
+                return self.give_up();
+            }
+            self.wait_exit()?;
+            self.must_delete()?;
+        }
+        Ok(())
+    }
+
+    fn why_no_report(&self) -> String {
+        let step = self
+            .steps
+            .iter()
+            .rev()
+            .find(|step| step.argv.iter().any(|word| word == "create"));
+        let tail = step.map_or("", |step| step.stderr.trim_end());
+        let tail: String = tail.lines().rev().take(3).collect::<Vec<_>>().join(" | ");
+        format!("the program told nothing on its standard output; standard error: {tail:?}")
+    }
+
+    /// Turns an early stop into findings, or into the halt that the runner is told of.
+    fn settle(&mut self, stop: Stop) -> Option<Halt> {
+        match stop {
+            Stop::Timeout(operation) => return Some(Halt::Timeout(operation)),
+            Stop::Inapplicable(need) => return Some(Halt::Inapplicable(need)),
+            Stop::Broken(why) => return Some(Halt::Broken(why)),
+            Stop::NoReport(why) => {
+                let clause = self.case.judges[0];
+                self.record(
+                    clause,
+                    false,
+                    json!("a report"),
+                    json!(why),
+                    "what the program tells",
+                );
+            }
+            Stop::ControlRefused {
+                clause,
+                operation,
+                exit,
+            } => {
+                self.implicit.push(clause);
+                self.record(
+                    clause,
+                    false,
+                    json!(format!("{operation} succeeds")),
+                    exit.describe(),
+                    "the control, which has a valid value in the place of the offending one",
+                );
+            }
+            Stop::Refused { operation, exit } => return self.settle_refusal(operation, &exit),
+        }
+        None
+    }
+
+    /// A refusal counts against the case's first clause if the plain container is accepted, and is
+    /// `unsupported` if the clause is about a value that a runtime may leave out.
+    fn settle_refusal(&mut self, operation: &'static str, exit: &Exit) -> Option<Halt> {
+        let clause = self.case.judges[0];
+        self.refused_at = self.steps.len().checked_sub(1);
+        self.release();
+        let left = self.left_behind_in_time();
+        if let Err(stop) = self.plain_control() {
+            return match stop {
+                Stop::ControlRefused { .. } | Stop::NoReport(_) | Stop::Refused { .. } => self
+                    .settle(match stop {
+                        Stop::Refused { operation, exit } => Stop::ControlRefused {
+                            clause: "runtime.create.new",
+                            operation,
+                            exit,
+                        },
+                        other => other,
+                    }),
+                other => self.settle(other),
+            };
+        }
+        let optional = Catalogue::get()
+            .by_id(clause)
+            .is_some_and(|clause| clause.optional_value);
+        if optional && operation != "delete" {
+            self.push_unsupported(clause, operation, exit);
+            self.judge_remains(left);
+        } else {
+            let message = match operation {
+                "delete" => "delete of the stopped container",
+                _ => "a container that asks for this; the plain container is accepted",
+            };
+            let clause = if operation == "delete" {
+                "runtime.delete.resources"
+            } else {
+                clause
+            };
+            self.implicit.push(clause);
+            let expected = json!(format!("{operation} succeeds"));
+            self.record(clause, false, expected, exit.describe(), message);
+            self.judge_remains(left);
+        }
+        None
+    }
+
+    /// The plain container must do: else it is not what the case asks for that is refused.
+    fn plain_control(&mut self) -> Result<(), Stop> {
+        self.another()?;
+        self.run_to_end().map(|_| ())
+    }
+
+    /// Ends what is left of the trial's containers, and judges leaks if the case deleted them all.
+    fn end(&mut self, halt: Option<Halt>) -> Option<Halt> {
+        let all_deleted = self.containers.iter().all(|c| c.deleted || !c.created);
+        let some_deleted = self.containers.iter().any(|c| c.deleted);
+        if halt.is_none() && all_deleted && some_deleted {
+            self.judge_leaks();
+        }
+        self.release();
+        if processes::kill_descendants(
+            std::process::id() as i32,
+            Instant::now() + Duration::from_secs(10),
+        ) {
+            self.remove_cgroups();
+            halt
+        } else {
+            Some(Halt::Broken(
+                "processes of the trial could not be ended".into(),
+            ))
+        }
+    }
+
+    /// Kills and deletes what the case has not, unjudged and unrecorded.
+    fn release(&mut self) {
+        let current = self.current;
+        self.quiet = true;
+        for number in 0..self.containers.len() {
+            if !self.containers[number].created || self.containers[number].deleted {
+                continue;
+            }
+            self.current = number;
+            let _ = self.kill("KILL");
+            let _ = self.wait_exit();
+            if !matches!(self.delete(), Ok(exit) if exit.succeeded()) {
+                let id = self.containers[number].bundle.id.clone();
+                let _ = self.operation(&["delete", "--force", &id]);
+            }
+        }
+        self.quiet = false;
+        self.current = current;
+    }
+
+    /// Adds a line to the script that repeats the case by hand, for what the case itself does
+    /// between the subject's operations.
+    pub fn by_hand(&mut self, line: impl Into<String>) {
+        if !self.quiet {
+            self.script.push(line.into());
+        }
+    }
+
+    /// Writes a file into the bundle, and says so in the script.
+    ///
+    /// # Errors
+    /// [`Stop::Broken`] if the file system refuses.
+    pub fn write_file(&mut self, path: &Path, text: &str) -> Result<(), Stop> {
+        std::fs::write(path, text)
+            .map_err(|error| Stop::Broken(format!("write {}: {error}", path.display())))
+    }
+
+    /// The records of the hooks that ran, in order; none if no hook ran.
+    ///
+    /// # Errors
+    /// [`Stop::Broken`] if the record cannot be read for a reason of ours.
+    pub fn hook_records(&self) -> Result<Vec<oci_probe::HookRecord>, Stop> {
+        let path = self.out().join("hooks");
+        match std::fs::read(&path) {
+            Ok(raw) => Ok(String::from_utf8_lossy(&raw)
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Stop::Broken(format!("read {}: {error}", path.display()))),
+        }
+    }
+
+    /// Whether something exists in this process's view of the host, as a value for `expect`.
+    pub fn exists(path: &Path) -> Value {
+        json!(path.symlink_metadata().is_ok())
+    }
+}
