@@ -7,9 +7,11 @@ pub(crate) mod resources;
 use crate::devices::Device;
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
-use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_WRONLY, cwd};
+use crate::rootfs::through_proc;
+use crate::sys::files::{self, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY, cwd};
 use crate::sys::process;
 use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -113,6 +115,8 @@ fn mounted_at(mounts: &[(String, String, PathBuf)], names: &str) -> Option<PathB
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     targets: Vec<(Hierarchy, PathBuf)>,
+    /// The path is made of the container's id, so that nobody else has a reason to be there.
+    pub(crate) default_path: bool,
     pub(crate) settings: Vec<resources::Setting>,
     pub(crate) devices: Option<devices::Rules>,
 }
@@ -135,7 +139,10 @@ impl Plan {
             return Ok(Plan::default());
         }
         let hierarchies = hierarchies()?;
-        let mut plan = Plan::default();
+        let mut plan = Plan {
+            default_path: path.is_none(),
+            ..Plan::default()
+        };
         if let Some(resources) = &resources {
             plan.settings = resources::plan(resources, &hierarchies)?;
             plan.devices = devices::plan(resources, &hierarchies)?;
@@ -205,14 +212,14 @@ fn missing(path: &Path, mount: &Path) -> Vec<PathBuf> {
 }
 
 /// The container's groups.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Placement {
     pub(crate) groups: Vec<Group>,
 }
 
 /// The container's group in one hierarchy.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub(crate) path: PathBuf,
     pub(crate) mount: PathBuf,
@@ -241,14 +248,19 @@ impl Group {
         self.controllers.iter().any(|name| name == controller)
     }
 
-    fn make(&self) -> Result<()> {
-        for dir in &self.made {
-            match fs::create_dir(dir) {
+    fn make(&mut self) -> Result<()> {
+        // Only what mkdir has really made is this container's: somebody else may have made the
+        // same directory since the plan, and what is in it must survive this container.
+        for dir in std::mem::take(&mut self.made) {
+            match fs::create_dir(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                other => other.call(|| format!("mkdir({dir:?})"))?,
+                other => {
+                    other.call(|| format!("mkdir({dir:?})"))?;
+                    self.made.push(dir.clone());
+                }
             }
             if !self.v2 && self.has("cpuset") {
-                inherit_cpuset(dir)?;
+                inherit_cpuset(&dir)?;
             }
         }
         if !self.is_made() && self.is_frozen() {
@@ -268,11 +280,9 @@ impl Group {
     }
 
     fn remove(&self) -> Result<()> {
-        if !self.is_made() {
-            return Ok(());
-        }
+        let made = self.is_made();
         let deadline = Instant::now() + Duration::from_secs(10);
-        while let Err(error) = remove_tree(&self.path) {
+        while let Some(error) = made.then(|| remove_tree(&self.path).err()).flatten() {
             // Busy: something is left in it (or is just ending); nothing is left after it is killed.
             if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {
                 return Err(Error::call(format!("rmdir({:?})", self.path), &error));
@@ -280,7 +290,7 @@ impl Group {
             kill_members(&self.path)?;
         }
         // Parents that came with this container go with it, unless somebody else uses them by now.
-        for dir in self.made.iter().rev().skip(1) {
+        for dir in self.made.iter().rev().skip(made.into()) {
             if fs::remove_dir(dir).is_err() {
                 break;
             }
@@ -291,11 +301,28 @@ impl Group {
 
 impl Placement {
     /// Makes the groups that are missing.
-    pub(crate) fn make(&self) -> Result<()> {
-        self.groups
-            .iter()
-            .try_for_each(Group::make)
-            .map_err(|error| error.at("/linux/cgroupsPath"))
+    ///
+    /// Whatever this returns, `made` then lists what was made and nothing else.
+    pub(crate) fn make(&mut self) -> Result<()> {
+        let mut result = Ok(());
+        for group in &mut self.groups {
+            if result.is_ok() {
+                result = group.make();
+            } else {
+                group.made.clear();
+            }
+        }
+        result.map_err(|error| error.at("/linux/cgroupsPath"))
+    }
+
+    /// Fails if somebody is in a group that this container did not make.
+    pub(crate) fn expect_unused(&self) -> Result<()> {
+        for group in self.groups.iter().filter(|group| !group.is_made()) {
+            if !members(&group.path)?.is_empty() {
+                return Err(Error::new(format!("cgroup {:?} is in use", group.path)));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the resource limits.
@@ -459,59 +486,113 @@ fn inherit_cpuset(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The processes of a group and of all groups below it.
+///
+/// A container that may write to its cgroup can nest groups deeper than a path can be long, so
+/// that the way down and up is by single names.
 fn members(dir: &Path) -> Result<Vec<i32>> {
     let mut pids = Vec::new();
-    let path = dir.join("cgroup.procs");
-    match fs::read_to_string(&path) {
-        Err(error) if gone(&error) => return Ok(pids),
-        other => pids.extend(
-            other
-                .call(|| format!("read({path:?})"))?
-                .lines()
-                .filter_map(|line| line.parse::<i32>().ok()),
-        ),
-    }
-    for child in subgroups(dir).call(|| format!("readdir({dir:?})"))? {
-        pids.extend(members(&child)?);
-    }
+    collect_members(dir, &mut pids).call(|| format!("read cgroup.procs below {dir:?}"))?;
     // 0 is a process that this pid namespace cannot see.
     pids.retain(|&pid| pid > 0);
     Ok(pids)
+}
+
+fn collect_members(dir: &Path, pids: &mut Vec<i32>) -> io::Result<()> {
+    let mut here = match open_group(cwd(), dir.as_os_str()) {
+        Err(error) if gone(&error) => return Ok(()),
+        other => other?,
+    };
+    read_members(&here, pids)?;
+    // The groups that are still to be visited, for each level.
+    let mut levels = vec![subgroups(&here)?];
+    while let Some(pending) = levels.last_mut() {
+        if let Some(name) = pending.pop() {
+            match open_group(here.as_fd(), &name) {
+                Err(error) if gone(&error) => continue,
+                other => here = other?,
+            }
+            read_members(&here, pids)?;
+            levels.push(subgroups(&here)?);
+        } else {
+            levels.pop();
+            if !levels.is_empty() {
+                here = open_group(here.as_fd(), "..".as_ref())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_members(group: &OwnedFd, pids: &mut Vec<i32>) -> io::Result<()> {
+    let text = files::openat(group.as_fd(), "cgroup.procs".as_ref(), O_RDONLY, 0)
+        .and_then(|file| io::read_to_string(File::from(file)));
+    match text {
+        Err(error) if gone(&error) => {}
+        other => pids.extend(other?.lines().filter_map(|line| line.parse::<i32>().ok())),
+    }
+    Ok(())
+}
+
+fn open_group(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
+    files::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
 }
 
 fn gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
 }
 
-fn subgroups(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(dir) {
+/// The names of the groups in a group. Listed through procfs, so that it is this very directory.
+fn subgroups(group: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let entries = match fs::read_dir(through_proc(group.as_fd())) {
         Err(error) if gone(&error) => return Ok(Vec::new()),
         other => other?,
     };
-    let mut groups = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            groups.push(entry.path());
+            names.push(entry.file_name());
         }
     }
-    Ok(groups)
+    Ok(names)
 }
 
 /// Removes a group with all groups below it. The common case is one call.
 fn remove_tree(dir: &Path) -> io::Result<()> {
     match fs::remove_dir(dir) {
+        Err(error) if gone(&error) => return Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+        other => return other,
+    }
+    remove_below(dir)?;
+    match fs::remove_dir(dir) {
         Err(error) if gone(&error) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-            for child in subgroups(dir)? {
-                remove_tree(&child)?;
-            }
-            match fs::remove_dir(dir) {
-                Err(error) if gone(&error) => Ok(()),
-                other => other,
-            }
-        }
         other => other,
+    }
+}
+
+/// Removes the groups below a group, the innermost first, by single names as `members` goes.
+fn remove_below(dir: &Path) -> io::Result<()> {
+    let mut here = open_group(cwd(), dir.as_os_str())?;
+    let mut names: Vec<OsString> = Vec::new();
+    loop {
+        if let Some(name) = subgroups(&here)?.pop() {
+            match open_group(here.as_fd(), &name) {
+                Err(error) if gone(&error) => continue,
+                other => here = other?,
+            }
+            names.push(name);
+            continue;
+        }
+        let Some(name) = names.pop() else {
+            return Ok(());
+        };
+        here = open_group(here.as_fd(), "..".as_ref())?;
+        match files::unlinkat(here.as_fd(), &name, libc::AT_REMOVEDIR) {
+            Err(error) if !gone(&error) => return Err(error),
+            _ => {}
+        }
     }
 }
 

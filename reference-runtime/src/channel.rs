@@ -27,6 +27,8 @@ pub(crate) enum ToParent {
 pub(crate) enum ToChild {
     /// The id mappings of the user namespace are written.
     Mapped,
+    /// The pid that the ferry told has arrived.
+    Known,
     /// The hooks of the runtime namespace have run.
     Proceed,
 }
@@ -68,6 +70,7 @@ impl Channel {
     pub(crate) fn tell_child(&self, message: ToChild) -> Result<()> {
         self.send(match message {
             ToChild::Mapped => b"M",
+            ToChild::Known => b"K",
             ToChild::Proceed => b"P",
         })
     }
@@ -121,6 +124,7 @@ impl Channel {
         let mut buffer = [0; 16];
         let heard = match self.receive(&mut buffer)? {
             b"M" => ToChild::Mapped,
+            b"K" => ToChild::Known,
             b"P" => ToChild::Proceed,
             _ => {
                 return Err(Error::new(

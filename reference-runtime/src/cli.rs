@@ -148,7 +148,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "SOCKET")]
     pub(crate) console_socket: Option<PathBuf>,
     /// Number of descriptors from 3 on that the program inherits
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..1 << 30))]
     pub(crate) preserve_fds: u32,
     /// Accepted as others have it, and refused where it would matter
     #[arg(long)]
@@ -203,7 +203,7 @@ pub(crate) struct ExecArgs {
     #[arg(long, short)]
     pub(crate) detach: bool,
     /// Number of descriptors from 3 on that the program inherits
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..1 << 30))]
     pub(crate) preserve_fds: u32,
     /// Keep the caller's session keyring
     #[arg(long)]

@@ -16,8 +16,10 @@ use crate::sys::credentials;
 use crate::sys::process::{self as sys, CLONE_NEWNS, CLONE_NEWPID, Child};
 use crate::{delete, terminal};
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -162,10 +164,27 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
 /// Reads and parses the configuration of a bundle.
 fn read_config(bundle: &Path) -> Result<(Vec<u8>, Value)> {
     let path = bundle.join("config.json");
-    let text = fs::read(&path).call(|| format!("read({path:?})"))?;
+    let text = read_regular(&path).call(|| format!("read({path:?})"))?;
     let document = serde_json::from_slice(&text)
         .map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
     Ok((text, document))
+}
+
+/// Reads a regular file: a pipe would hold the command up, and a device might have no end.
+pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn check_terminal(plan: &Plan, options: &Options) -> Result<()> {
@@ -223,12 +242,31 @@ fn new_record(id: &str, plan: &Plan, bundle: PathBuf, cgroup: Placement) -> Reco
 
 impl Create<'_> {
     fn remember(&mut self) -> Result<()> {
-        self.entry.write_config(&std::mem::take(&mut self.config))?;
-        self.entry.write(&self.record)
+        let written = self
+            .entry
+            .write_config(&std::mem::take(&mut self.config))
+            .and_then(|()| self.entry.write(&self.record));
+        if written.is_err() {
+            // Planned, but not made: undo must leave alone what another may have made there.
+            self.record.cgroup = Placement::default();
+        }
+        written
     }
 
     fn make_cgroups(&mut self) -> Result<()> {
-        self.placement.make()?;
+        let made = self.placement.make();
+        // Delete kills what is in a group of the container's own, so that the record must not
+        // claim a group that somebody else made after the plan.
+        let planned = std::mem::replace(&mut self.record.cgroup, self.placement.clone());
+        made?;
+        if self.plan.cgroup.default_path {
+            // A container with the same id below another state root has the same default: its
+            // delete would kill this one, and this one's limits would be its limits.
+            self.placement.expect_unused()?;
+        }
+        if self.record.cgroup != planned {
+            self.entry.write(&self.record)?;
+        }
         self.placement.apply(&self.plan.cgroup.settings)?;
         self.cgroup = self.placement.open_unified()?;
         self.tasks = self.placement.open_tasks()?;

@@ -3,8 +3,9 @@
 use crate::error::{CallContext, Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::log;
+use crate::start;
 use crate::state::{Container, Status, document, is_alive};
-use crate::store::{Record, Store};
+use crate::store::{Phase, Record, Store};
 use crate::sys::process;
 use std::fs;
 use std::os::fd::AsFd;
@@ -24,8 +25,14 @@ pub(crate) enum Mercy {
 /// The command.
 pub(crate) fn delete(store: &Store, id: &str, mercy: Mercy) -> Result<()> {
     let entry = match store.open(id) {
-        // What --force asks for is that there be no such container.
-        Err(_) if mercy == Mercy::Force && crate::store::check_id(id).is_ok() => return Ok(()),
+        // What --force asks for is that there be no such container. One that cannot be looked at is there.
+        Err(error)
+            if mercy == Mercy::Force
+                && error.errno().is_none()
+                && crate::store::check_id(id).is_ok() =>
+        {
+            return Ok(());
+        }
         other => other?,
     };
     // A hook of a create that is under way must get an error and not wait for its own end.
@@ -33,7 +40,7 @@ pub(crate) fn delete(store: &Store, id: &str, mercy: Mercy) -> Result<()> {
         return Err(Error::new("the container is being created"));
     }
     if let Ok(Some(record)) = entry.read()
-        && record.phase == crate::store::Phase::Creating
+        && record.phase == Phase::Creating
         && entry.is_locked()
         && mercy != Mercy::Force
     {
@@ -82,6 +89,9 @@ fn try_destroy(container: Container) -> Result<()> {
 /// Kills the container process and waits for its end.
 pub(crate) fn stop(container: &Container) -> Result<()> {
     if container.status == Status::Stopped {
+        if container.record.phase == Phase::Creating {
+            return start::end_abandoned(&container.entry);
+        }
         return Ok(());
     }
     if container.status == Status::Paused {

@@ -193,16 +193,17 @@ impl Device {
                 return self.expect_match(parent, name);
             }
         }
-        let host = files::stat(self.path.as_ref())
-            .call(|| format!("stat({:?}) on the host", self.path))?;
+        let tree = mount::clone_tree(cwd(), self.path.as_ref(), 0)
+            .call(|| format!("open_tree({:?}, OPEN_TREE_CLONE)", self.path))?;
+        // Of what was cloned, and not of the path, which could lead elsewhere by then.
+        let host =
+            files::fstat(tree.as_fd()).call(|| format!("fstat({:?}) on the host", self.path))?;
         if host.st_mode & libc::S_IFMT != self.kind || host.st_rdev != self.number {
             return Err(Error::new(format!(
                 "cannot be made here, and the host's {:?} is another device",
                 self.path
             )));
         }
-        let tree = mount::clone_tree(cwd(), self.path.as_ref(), 0)
-            .call(|| format!("open_tree({:?}, OPEN_TREE_CLONE)", self.path))?;
         let target = rootfs.ensure(&self.path, Kind::File)?;
         mount::attach(tree.as_fd(), target.as_fd())
             .call(|| format!("move_mount(…, {:?})", self.path))

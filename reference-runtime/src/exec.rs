@@ -268,6 +268,7 @@ impl Exec<'_> {
     /// The parent's part until the new process is the program.
     fn follow(&self, channel: &Channel, child: &Child) -> Result<()> {
         create::set_oom_score_adj(child.pid, self.process.oom_score_adj)?;
+        channel.tell_child(crate::channel::ToChild::Known)?;
         match hear(channel)? {
             ToParent::Ready {
                 limits_refused: true,
@@ -328,6 +329,8 @@ impl Exec<'_> {
 
     /// The new process. Returns only with an error.
     fn become_program(&self, channel: &Channel) -> Result<()> {
+        // The ferry shares the channel, and its word must come first.
+        channel.hear_parent(crate::channel::ToChild::Known)?;
         let plan = self.process;
         let mut keep = vec![channel.as_fd(), self.root.as_fd()];
         keep.extend(self.console.as_ref().map(AsFd::as_fd));
@@ -335,10 +338,9 @@ impl Exec<'_> {
         process::reset_signals();
         process::setsid().call(|| "setsid()")?;
         if self.options.new_keyring {
-            let name = format!("_ses.{}", self.container.record.id);
-            match process::join_session_keyring(&name) {
+            match process::join_session_keyring() {
                 Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {}
-                other => other.call(|| format!("keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name:?})"))?,
+                other => other.call(|| "keyctl(KEYCTL_JOIN_SESSION_KEYRING)")?,
             }
         }
         // A container without a mount namespace of its own has its root by chroot alone.

@@ -156,6 +156,8 @@ impl Program {
         if !ended {
             // The whole process group: a hook's own children must not outlive it.
             let _ = process::kill(-child.pid, libc::SIGKILL);
+            // And the hook itself, which may have left the group to outlast its timeout.
+            let _ = process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
         }
         let ending = process::wait_for(child.pid).call(|| format!("waitpid({})", child.pid))?;
         let path = self.path.to_string_lossy();
@@ -260,7 +262,7 @@ mod tests {
             error(json!({"path": "/nonexistent"}))
                 .starts_with("execve(\"/nonexistent\"): No such file")
         );
-        let slow = json!({"path": "/bin/sh", "args": ["sh", "-c", "read x < /dev/tty || while :; do :; done"], "timeout": 1});
+        let slow = json!({"path": "/bin/sh", "args": ["sh", "-c", "sleep 60; true"], "timeout": 1});
         assert!(error(slow).contains("aborted after its timeout of 1 s"));
     }
 }

@@ -272,11 +272,10 @@ impl<'a> Init<'a> {
         if !self.handover.new_keyring {
             return Ok(());
         }
-        let name = format!("_ses.{}", self.handover.record.id);
-        match process::join_session_keyring(&name) {
+        match process::join_session_keyring() {
             // A kernel without keys has none to leak.
             Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
-            other => other.call(|| format!("keyctl(KEYCTL_JOIN_SESSION_KEYRING, {name:?})")),
+            other => other.call(|| "keyctl(KEYCTL_JOIN_SESSION_KEYRING)"),
         }
     }
 

@@ -127,7 +127,9 @@ fn launch_by_ferry(
         process::wait_for(ferry.pid).call(|| format!("waitpid({})", ferry.pid))?;
     }
     let made = result?;
-    if let Err(error) = before_mapped(made.pid) {
+    // Until now the process waits: it shares the channel with the ferry, whose word must come first.
+    let known = before_mapped(made.pid).and_then(|()| parent.tell_child(ToChild::Known));
+    if let Err(error) = known {
         end(&made);
         return Err(error);
     }
@@ -191,7 +193,11 @@ fn ferry(plan: &Plan, flags: u64, channel: &Channel, init: impl FnOnce() -> i32)
     match process::clone3(flags | CLONE_PARENT, None)
         .call(|| format!("clone3({flags:#x} | CLONE_PARENT)"))?
     {
-        Side::Child => run_to_end(init),
+        Side::Child => run_to_end(|| match channel.hear_parent(ToChild::Known) {
+            Ok(()) => init(),
+            // The parent has gone, and with it whoever could be told.
+            Err(_) => 1,
+        }),
         Side::Parent(made) => channel.tell_parent(&ToParent::Cloned(made.pid)),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -11,19 +11,25 @@ static LOG: OnceLock<Log> = OnceLock::new();
 
 #[derive(Debug)]
 struct Log {
-    file: Option<File>,
+    /// Opened anew for each message: an open file would be among the descriptors that are closed
+    /// before a container process is made, and its number would soon be that of another file.
+    path: Option<PathBuf>,
     json: bool,
     debug: bool,
 }
 
-/// Opens the log file; call it once, before the first message.
+/// Makes the log file; call it once, before the first message.
 pub(crate) fn open(path: Option<&Path>, json: bool, debug: bool) -> io::Result<()> {
-    let file = path
-        .map(|path| OpenOptions::new().create(true).append(true).open(path))
-        .transpose()?;
+    // Absolute, because the working directory changes before hooks are run.
+    let path = path.map(std::path::absolute).transpose()?;
+    path.as_deref().map(append).transpose()?;
     // A second call would change nothing, and there is none.
-    let _ = LOG.set(Log { file, json, debug });
+    let _ = LOG.set(Log { path, json, debug });
     Ok(())
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// The operation failed.
@@ -44,8 +50,9 @@ pub(crate) fn debug(message: &str) {
 }
 
 fn write(level: &str, message: &str) {
-    let file = LOG.get().and_then(|log| log.file.as_ref());
-    if let (Some(mut file), Some(log)) = (file, LOG.get()) {
+    if let Some(log) = LOG.get()
+        && let Some(path) = &log.path
+    {
         let time = rfc3339(SystemTime::now());
         let line = if log.json {
             format!(
@@ -56,7 +63,7 @@ fn write(level: &str, message: &str) {
             format!("time={time:?} level={level} msg={message:?}\n")
         };
         // A full disk must not turn a warning into a failure.
-        let _ = file.write_all(line.as_bytes());
+        let _ = append(path).and_then(|mut file| file.write_all(line.as_bytes()));
     }
     eprintln!("refrun: {level}: {message}");
 }

@@ -94,7 +94,8 @@ impl Joined {
     }
 }
 
-/// None for the user namespace that the runtime is in already, which the kernel does not let it enter again.
+/// None for a namespace that the runtime is in already: the container inherits it (and a user
+/// namespace the kernel does not let it enter again).
 fn open(path: &str, name: &str, kind: u64, pointer: String) -> Result<Option<Joined>> {
     if !path.starts_with('/') {
         return Err(Error::new(format!("{path:?} is not absolute")).at(pointer));
@@ -110,9 +111,17 @@ fn open(path: &str, name: &str, kind: u64, pointer: String) -> Result<Option<Joi
             );
         }
     }
-    if kind == CLONE_NEWUSER {
-        let own =
-            files::stat("/proc/self/ns/user".as_ref()).call(|| "stat(\"/proc/self/ns/user\")")?;
+    let own = match kind {
+        CLONE_NEWUSER => Some("/proc/self/ns/user"),
+        // Or else "joined" would stand for "the container's own", and names and kernel
+        // parameters of the host could be written.
+        CLONE_NEWNET => Some("/proc/self/ns/net"),
+        CLONE_NEWIPC => Some("/proc/self/ns/ipc"),
+        CLONE_NEWUTS => Some("/proc/self/ns/uts"),
+        _ => None,
+    };
+    if let Some(own) = own {
+        let own = files::stat(own.as_ref()).call(|| format!("stat({own:?})"))?;
         let wanted = files::fstat(file.as_fd())
             .call(|| format!("fstat({path:?})"))
             .at(&pointer)?;
@@ -167,13 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn the_own_user_namespace_is_inherited() {
-        let namespaces = plan(json!([{"type": "user", "path": "/proc/self/ns/user"}])).unwrap();
-        assert!(!namespaces.own(CLONE_NEWUSER));
-        assert!(
-            plan(json!([{"type": "uts", "path": "/proc/self/ns/uts"}]))
-                .unwrap()
-                .joins(CLONE_NEWUTS)
-        );
+    fn the_runtimes_own_namespaces_are_inherited() {
+        for (name, file, kind) in [
+            ("user", "user", CLONE_NEWUSER),
+            ("network", "net", CLONE_NEWNET),
+        ] {
+            let path = format!("/proc/self/ns/{file}");
+            let namespaces = plan(json!([{"type": name, "path": path}])).unwrap();
+            assert!(!namespaces.own(kind), "{name}");
+        }
+        let joined = plan(json!([{"type": "pid", "path": "/proc/self/ns/pid"}])).unwrap();
+        assert!(joined.joins(CLONE_NEWPID));
     }
 }

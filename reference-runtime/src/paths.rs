@@ -1,7 +1,7 @@
 //! `linux.maskedPaths` and `linux.readonlyPaths`.
 
 use crate::document::Node;
-use crate::error::{CallContext, PlaceContext, Result};
+use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::mounts::apply::set_read_only;
 use crate::rootfs::{Rootfs, optional};
 use crate::sys::files::{self, cwd};
@@ -52,6 +52,14 @@ pub(crate) fn mask(paths: &[String], rootfs: &Rootfs) -> Result<()> {
             let null = mount::clone_tree(cwd(), "/dev/null".as_ref(), 0)
                 .call(|| "open_tree(\"/dev/null\", OPEN_TREE_CLONE)")
                 .at(pointer)?;
+            // In a mount namespace that is joined, the path is its owner's to make and could be
+            // a link to anything, which would then be uncovered instead of covered.
+            let stat = files::fstat(null.as_fd())
+                .call(|| "fstat(\"/dev/null\")")
+                .at(pointer)?;
+            if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(1, 3) {
+                return Err(Error::new("\"/dev/null\" is not the null device").at(pointer));
+            }
             mount::attach(null.as_fd(), target.as_fd())
                 .call(|| format!("move_mount(\"/dev/null\", {path:?})"))
                 .at(pointer)?;

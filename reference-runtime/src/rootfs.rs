@@ -4,6 +4,7 @@
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::sys::files::{
     self, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
+    RESOLVE_NO_SYMLINKS,
 };
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -51,6 +52,12 @@ impl Rootfs {
     /// Opens an existing path with O_PATH.
     pub(crate) fn find(&self, path: &str) -> io::Result<OwnedFd> {
         self.open(path, O_PATH)
+    }
+
+    /// Opens an existing path with O_PATH; ELOOP if a symbolic link is on the way.
+    pub(crate) fn find_without_links(&self, path: &str) -> io::Result<OwnedFd> {
+        let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+        files::openat2(self.fd(), relative(path), O_PATH, 0, resolve)
     }
 
     /// Opens an existing path.

@@ -76,7 +76,7 @@ pub(crate) fn exit_code(ending: Ending) -> Result<ExitCode> {
 
 /// What is wrong with a configuration is create's to say.
 fn wants_terminal(options: &Options) -> bool {
-    let Ok(text) = fs::read(options.bundle.join("config.json")) else {
+    let Ok(text) = create::read_regular(&options.bundle.join("config.json")) else {
         return false;
     };
     let config = serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default();

@@ -9,11 +9,13 @@ use crate::delete;
 use crate::error::{CallContext, Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::state::{Container, Status, document};
-use crate::store::{Phase, Store};
-use crate::sys::socket;
+use crate::store::{Entry, Phase, Store};
+use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 const GO: &[u8] = b"start";
+const END: &[u8] = b"end";
 const LISTENER: &[u8] = b"listener";
 
 /// Why the program does not run.
@@ -60,6 +62,7 @@ impl Waiting {
         let mut buffer = [0; 16];
         match socket::receive(connection.as_fd(), &mut buffer) {
             Ok((length, _)) if &buffer[..length] == GO => Ok(Some(Waiting(connection))),
+            Ok((length, _)) if &buffer[..length] == END => Err(Error::new("create has ended")),
             _ => Ok(None),
         }
     }
@@ -80,6 +83,24 @@ impl Waiting {
             .map(drop)
             .call(|| "sendmsg(start)")
     }
+}
+
+/// Ends a process that waits for a `start` which cannot come: its create was killed after the
+/// process was ready and before the pid was written down, so that nothing else leads to it.
+pub(crate) fn end_abandoned(entry: &Entry) -> Result<()> {
+    if !entry.is_waiting()? {
+        return Ok(());
+    }
+    let Some(socket) = entry.connect()? else {
+        return Ok(());
+    };
+    socket::send(socket.as_fd(), END, None).call(|| "sendmsg(end)")?;
+    // The other end is closed by the end of the process.
+    let deadline = Some(Instant::now() + Duration::from_secs(10));
+    if process::wait_readable(socket.as_fd(), deadline).call(|| "poll(end)")? {
+        return Ok(());
+    }
+    Err(Error::new("the abandoned container process does not end"))
 }
 
 /// The command.

@@ -128,7 +128,7 @@ fn status(entry: &Entry, record: &Record) -> Result<Status> {
         });
     }
     // exec closes the socket, so that it tells the truth even if a start was killed before it could note its success.
-    if entry.connect()?.is_some() {
+    if entry.is_waiting()? {
         Ok(Status::Created)
     } else {
         Ok(Status::Running)

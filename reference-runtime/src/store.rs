@@ -267,6 +267,26 @@ impl Entry {
         }
     }
 
+    /// Whether the container process waits for `start`.
+    ///
+    /// It never blocks, as a connection does when the process is stopped or busy with its hooks
+    /// and many have asked before: whoever has a full queue listens.
+    pub(crate) fn is_waiting(&self) -> Result<bool> {
+        let socket = socket::unix_socket(libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK)
+            .call(|| "socket(AF_UNIX, SOCK_SEQPACKET)")?;
+        match socket::connect(socket.as_fd(), self.socket_path().as_ref()) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAGAIN) => Ok(true),
+                Some(libc::ECONNREFUSED | libc::ENOENT) => Ok(false),
+                _ => Err(Error::call(
+                    format!("connect({:?})", self.path.join(SOCKET)),
+                    &error,
+                )),
+            },
+        }
+    }
+
     /// Removes the directory: the id is free again.
     pub(crate) fn remove(&self) -> Result<()> {
         for name in [SOCKET, CONFIG, ".state.json", STATE] {
@@ -290,7 +310,9 @@ impl Entry {
 
     fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let context = || format!("read({:?})", self.path.join(name));
-        match files::openat(self.dir.as_fd(), OsStr::new(name), O_RDONLY | O_NOFOLLOW, 0) {
+        // Without O_NONBLOCK a pipe of that name would hold up every command.
+        let flags = O_RDONLY | O_NOFOLLOW | libc::O_NONBLOCK;
+        match files::openat(self.dir.as_fd(), OsStr::new(name), flags, 0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::call(context(), &error)),
             Ok(file) => {

@@ -261,10 +261,10 @@ fn one_more_process_is_like_the_first() {
     if skipped() {
         return;
     }
-    let bundle = Bundle::new("exec", "read line < /work/never")
+    let bundle = Bundle::new("exec", "read line < /scratch/never")
         .set(
             "/linux/devices",
-            json!([{"path": "/work/never", "type": "p"}]),
+            json!([{"path": "/scratch/never", "type": "p"}]),
         )
         .set("/process/noNewPrivileges", json!(true));
     succeeded(&bundle.create());

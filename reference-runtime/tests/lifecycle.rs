@@ -6,12 +6,12 @@ use serde_json::json;
 use std::fs;
 use support::{Bundle, failed, skipped, succeeded};
 
-const FOREVER: &str = "while :; do read line < /work/never || exit; done";
+const FOREVER: &str = "while :; do read line < /scratch/never || exit; done";
 
 /// A script that goes on until it is killed: it reads from a pipe that nobody writes.
 fn endless(name: &str) -> Bundle {
     let bundle = Bundle::new(name, FOREVER);
-    let pipe = json!({"path": "/work/never", "type": "p"});
+    let pipe = json!({"path": "/scratch/never", "type": "p"});
     bundle.set("/linux/devices", json!([pipe]))
 }
 
@@ -118,7 +118,7 @@ fn a_create_that_fails_leaves_nothing() {
     if skipped() {
         return;
     }
-    let device = json!({"path": "/work", "type": "c", "major": 1, "minor": 3});
+    let device = json!({"path": "/scratch", "type": "c", "major": 1, "minor": 3});
     let cases = [
         (
             "/mounts/-",
@@ -127,12 +127,12 @@ fn a_create_that_fails_leaves_nothing() {
         ),
         (
             "/mounts/-",
-            json!({"destination": "/work", "type": "tmpfs", "options": ["nonsense=1"]}),
+            json!({"destination": "/scratch", "type": "tmpfs", "options": ["nonsense=1"]}),
             "nonsense",
         ),
         (
             "/mounts/-",
-            json!({"destination": "/work", "type": "no-such-type"}),
+            json!({"destination": "/scratch", "type": "no-such-type"}),
             "no-such-type",
         ),
         (
@@ -206,8 +206,8 @@ fn hooks_run_in_order_with_the_state_and_in_their_namespaces() {
     if skipped() {
         return;
     }
-    let bundle = Bundle::new("hooks", "echo program >> /work/log");
-    let log = bundle.path().join("rootfs/work/log");
+    let bundle = Bundle::new("hooks", "echo program >> /scratch/log");
+    let log = bundle.path().join("rootfs/scratch/log");
     let hook = |name: &str, log: &str| {
         let script = format!(
             "read state; echo \"{name} $state\" >> {log}; readlink /proc/self/ns/uts >> {log}"
@@ -225,7 +225,10 @@ fn hooks_run_in_order_with_the_state_and_in_their_namespaces() {
     ] {
         bundle = bundle.set(&format!("/hooks/{name}"), hook(name, &outside));
     }
-    let bundle = bundle.set("/hooks/startContainer", hook("startContainer", "/work/log"));
+    let bundle = bundle.set(
+        "/hooks/startContainer",
+        hook("startContainer", "/scratch/log"),
+    );
     bundle.run();
     let own = fs::read_link("/proc/self/ns/uts")
         .unwrap()

@@ -507,10 +507,13 @@ impl Planner<'_> {
         let Some(unified) = self.hierarchies.iter().find(|hierarchy| hierarchy.v2) else {
             return false;
         };
-        let Ok(groups) = super::subgroups(&unified.mount) else {
+        let Ok(entries) = std::fs::read_dir(&unified.mount) else {
             return false;
         };
-        groups.iter().any(|group| group.join(file).exists())
+        // What is no group has nothing below it.
+        entries
+            .flatten()
+            .any(|entry| entry.path().join(file).exists())
     }
 
     fn hugepages(&mut self, resources: &Node<'_>) -> Result<()> {

@@ -86,12 +86,25 @@ pub(crate) fn apply(
             (None, _) => return place_classic(mount, rootfs),
         },
     };
-    let target = rootfs
+    let mut target = rootfs
         .ensure(
             &mount.destination,
             if is_file { Kind::File } else { Kind::Directory },
         )
         .at(&mount.pointer)?;
+    if matches!(mount.kind.as_str(), "proc" | "sysfs") && mount.options.bind.is_none() {
+        // What is masked in these is found by path again, later: a link into a volume that
+        // another container can change would then lead elsewhere (CVE-2019-19921).
+        target = rootfs
+            .find_without_links(&mount.destination)
+            .call(|| {
+                format!(
+                    "openat2(rootfs, {:?}, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)",
+                    mount.destination
+                )
+            })
+            .at(&mount.pointer)?;
+    }
     if mount.options.copy_up {
         copy_up::copy(target.as_fd(), fd.as_fd()).at(&mount.pointer)?;
     }

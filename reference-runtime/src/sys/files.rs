@@ -15,6 +15,8 @@ pub(crate) use libc::{
 pub(crate) const RESOLVE_IN_ROOT: u64 = 0x10;
 /// No link that jumps elsewhere, such as /proc/self/exe.
 pub(crate) const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+/// No symbolic link at all.
+pub(crate) const RESOLVE_NO_SYMLINKS: u64 = 0x04;
 /// No crossing into another mount.
 pub(crate) const RESOLVE_NO_XDEV: u64 = 0x01;
 /// Stay below the directory; whatever would leave it is an error.

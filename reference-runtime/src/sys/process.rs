@@ -383,13 +383,15 @@ pub(crate) fn set_affinity(cpus: &[u64]) -> io::Result<()> {
     .map(drop)
 }
 
-/// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a new session keyring of that name.
-pub(crate) fn join_session_keyring(name: &str) -> io::Result<()> {
+/// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a new session keyring.
+///
+/// Without a name, for by name the kernel would also join one that exists already, and any
+/// process with the same user id can have made one and left it open to others.
+pub(crate) fn join_session_keyring() -> io::Result<()> {
     const KEYCTL_JOIN_SESSION_KEYRING: u64 = 1;
-    let name = c_string(name)?;
-    // SAFETY: `name` is NUL-terminated.
-    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.as_ptr()) })
-        .map(drop)
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: a null name is allowed.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, none) }).map(drop)
 }
 
 /// prctl(2) PR_SET_DUMPABLE: if not, no other process reads this one's memory or descriptors.

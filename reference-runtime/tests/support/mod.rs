@@ -34,7 +34,7 @@ impl Bundle {
         let id = format!("refrun-test-{name}-{}", std::process::id());
         let dir = std::env::temp_dir().join(&id);
         let rootfs = dir.join("bundle/rootfs");
-        for point in ["proc", "dev", "sys", "tmp", "work"] {
+        for point in ["proc", "dev", "sys", "tmp", "scratch"] {
             fs::create_dir_all(rootfs.join(point)).unwrap();
         }
         let mut mounts = vec![
