@@ -30,7 +30,7 @@ pub use terminal::Terminal;
 
 /// How long things may take to go after an operation has returned: a process that is dying, a
 /// cgroup that is being released.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a polling loop rests; nothing depends on it.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -70,6 +70,8 @@ pub(crate) struct Tracked {
     bundle: Bundle,
     created: bool,
     deleted: bool,
+    /// Ended in whatever way worked: what is left of it is no finding against delete.
+    given_up: bool,
     pid: Option<i32>,
     /// Where its standard output goes: the probe's report.
     output: Option<PathBuf>,
@@ -192,6 +194,7 @@ impl<'a> Trial<'a> {
             bundle,
             created: false,
             deleted: false,
+            given_up: false,
             pid: None,
             output: None,
         });
@@ -397,7 +400,8 @@ impl<'a> Trial<'a> {
         let optional = Catalogue::get()
             .by_id(clause)
             .is_some_and(|clause| clause.optional_value);
-        if optional && operation != "delete" {
+        // A crash is no refusal, whatever it left undone.
+        if optional && operation != "delete" && exit.signal.is_none() {
             self.push_unsupported(clause, operation, exit);
             self.judge_remains(left);
         } else {
@@ -450,12 +454,14 @@ impl<'a> Trial<'a> {
         let current = self.current;
         self.quiet = true;
         for number in 0..self.containers.len() {
-            if !self.containers[number].created || self.containers[number].deleted {
+            let container = &self.containers[number];
+            if !container.created || container.deleted || container.given_up {
                 continue;
             }
             self.current = number;
-            let _ = self.kill("KILL");
-            let _ = self.wait_exit();
+            if matches!(self.kill("KILL"), Ok(exit) if exit.succeeded()) {
+                let _ = self.wait_exit();
+            }
             if !matches!(self.delete(), Ok(exit) if exit.succeeded()) {
                 let id = self.containers[number].bundle.id.clone();
                 let _ = self.operation(&["delete", "--force", &id]);

@@ -211,7 +211,7 @@ impl Trial<'_> {
                 trial.operation(&["delete", "--force", &id])?;
             }
             let current = trial.current;
-            trial.containers[current].deleted = true;
+            trial.containers[current].given_up = true;
             Ok(())
         })
     }
