@@ -432,12 +432,29 @@ fn keep_bundles(
             continue;
         };
         let directory = keep
-            .join(&run.runtime.label)
+            .join(directory_name(&run.runtime.label))
             .join(case.id.replace('/', "."));
         repro::write(bench, case, subject, &directory, options, interrupts)
             .map_err(|why| Failure::Broken(format!("--keep: {why}")))?;
     }
     Ok(())
+}
+
+/// A label as the name of one directory: it may be a word that the subject printed.
+fn directory_name(label: &str) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_+#".contains(c);
+    let name: String = label
+        .chars()
+        .enumerate()
+        .map(|(place, c)| {
+            if legal(c) || (c == '.' && place > 0) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if name.is_empty() { "_".into() } else { name }
 }
 
 fn examine(clean: bool, place: &Place) -> Result<u8, Failure> {
@@ -580,6 +597,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_label_never_leads_out_of_the_directory() {
+        assert_eq!(directory_name("runc-1.1.5"), "runc-1.1.5");
+        assert_eq!(directory_name("../../etc/x"), "_._.._etc_x");
+        for hostile in ["..", ".", "", "/", "a/../b", "a\0b"] {
+            let name = directory_name(hostile);
+            assert!(
+                !name.contains('/') && !name.starts_with('.') && !name.is_empty(),
+                "{hostile:?}"
+            );
+        }
     }
 
     #[test]
