@@ -484,14 +484,16 @@ fn run_step(
     Ok(step)
 }
 
-/// Ends a command that the deadline or its output's size has stopped. It is a child that nobody has
-/// waited for, so its pid is still its own.
+/// Ends a command that the deadline or its output's size has stopped, with what it has begun: its
+/// process group, which is its own, and its descendants. What left both ends with the trial. It is
+/// a child that nobody has waited for, so its pid, and its group's, is still its own.
 fn end_child(child: Pid) -> std::io::Result<Ending> {
-    use std::os::fd::AsFd;
-    let pidfd = crate::sys::pidfd_open(child)?;
-    crate::sys::pidfd_send_signal(pidfd.as_fd(), nix::sys::signal::Signal::SIGKILL)?;
     let soon = Instant::now() + Duration::from_secs(5);
-    Ok(processes::wait_for_child(child, soon, || false)?.unwrap_or(Ending::Signal(libc::SIGKILL)))
+    processes::kill_descendants(child.as_raw(), soon);
+    nix::sys::signal::killpg(child, nix::sys::signal::Signal::SIGKILL)?;
+    let soon = Instant::now() + Duration::from_secs(5);
+    let ending = processes::wait_for_child(child, soon, || false)?;
+    Ok(ending.unwrap_or(Ending::Signal(libc::SIGKILL)))
 }
 
 /// A file's first bytes as text, and whether there are more.
@@ -590,11 +592,18 @@ mod tests {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| directory.path().join(name);
-        let argv = ["/bin/sh", "-c", "yes"].map(str::to_owned);
+        let token = format!("flood-{}", std::process::id());
+        let script = format!("yes {token} & yes {token} & wait");
+        let argv = ["/bin/sh", "-c", &script].map(str::to_owned);
         let deadline = Instant::now() + Duration::from_secs(60);
         let step = run_step(&argv, None, &file("out"), &file("err"), deadline).unwrap();
         assert!(!step.timed_out && step.truncated);
         assert_eq!(step.stdout.len(), OUTPUT_LIMIT);
         assert!(step.stderr.contains("more than 64 MiB"));
+        let lives = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            let line = crate::host::read(entry.path().join("cmdline"));
+            line.starts_with("yes\0") && line.contains(&token)
+        });
+        assert!(!lives, "what the command has begun writes on");
     }
 }
