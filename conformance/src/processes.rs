@@ -149,6 +149,26 @@ pub fn descendants(ancestor: i32) -> Vec<Process> {
     found
 }
 
+/// Descriptors of every descendant of `ancestor`, each shown to be one while its descriptor was
+/// held: a pid may be taken over, a pidfd cannot be.
+pub fn hold_descendants(ancestor: i32) -> Vec<std::os::fd::OwnedFd> {
+    let held: Vec<_> = descendants(ancestor)
+        .into_iter()
+        .filter_map(|process| {
+            let pidfd = sys::pidfd_open(Pid::from_raw(process.pid)).ok()?;
+            Some((process.pid, pidfd))
+        })
+        .collect();
+    let still: HashSet<i32> = descendants(ancestor)
+        .into_iter()
+        .map(|process| process.pid)
+        .collect();
+    held.into_iter()
+        .filter(|(pid, _)| still.contains(pid))
+        .map(|(_, pidfd)| pidfd)
+        .collect()
+}
+
 /// Ends every descendant of `ancestor`, again until none is left or the deadline has come.
 pub fn kill_descendants(ancestor: i32, deadline: Instant) -> bool {
     loop {

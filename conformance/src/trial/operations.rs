@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -488,9 +489,12 @@ fn run_step(
 /// process group, which is its own, and its descendants. What left both ends with the trial. It is
 /// a child that nobody has waited for, so its pid, and its group's, is still its own.
 fn end_child(child: Pid) -> std::io::Result<Ending> {
-    let soon = Instant::now() + Duration::from_secs(5);
-    processes::kill_descendants(child.as_raw(), soon);
+    // Held before the first signal: what has left the group is known by its parent only.
+    let below = processes::hold_descendants(child.as_raw());
     nix::sys::signal::killpg(child, nix::sys::signal::Signal::SIGKILL)?;
+    for pidfd in below {
+        let _ = crate::sys::pidfd_send_signal(pidfd.as_fd(), nix::sys::signal::Signal::SIGKILL);
+    }
     let soon = Instant::now() + Duration::from_secs(5);
     let ending = processes::wait_for_child(child, soon, || false)?;
     Ok(ending.unwrap_or(Ending::Signal(libc::SIGKILL)))
@@ -600,10 +604,17 @@ mod tests {
         assert!(!step.timed_out && step.truncated);
         assert_eq!(step.stdout.len(), OUTPUT_LIMIT);
         assert!(step.stderr.contains("more than 64 MiB"));
-        let lives = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-            let line = crate::host::read(entry.path().join("cmdline"));
-            line.starts_with("yes\0") && line.contains(&token)
-        });
-        assert!(!lives, "what the command has begun writes on");
+        let lives = || {
+            std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+                let line = crate::host::read(entry.path().join("cmdline"));
+                line.starts_with("yes\0") && line.contains(&token)
+            })
+        };
+        // They were killed; a process that is busy writing takes a moment to die of it.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while lives() && Instant::now() < deadline {
+            std::thread::sleep(PAUSE);
+        }
+        assert!(!lives(), "what the command has begun writes on");
     }
 }
