@@ -34,8 +34,6 @@ pub struct Job {
     pub operation_seconds: f64,
     /// Prefix of container ids: unique to this trial on this host.
     pub id_prefix: String,
-    /// Whether bundles stay behind for a person to look at.
-    pub keep: bool,
 }
 
 /// Why a trial has no verdict from its findings alone.

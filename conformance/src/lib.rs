@@ -6,6 +6,7 @@
 //! to be expected; [`report`] writes it down.
 
 pub mod bundle;
+mod calendar;
 pub mod case;
 pub mod cases;
 pub mod catalogue_views;

@@ -145,7 +145,6 @@ impl Bench {
             cgroup: format!("{}/{number}", self.directory.cgroup()),
             operation_seconds: known.operation_seconds(),
             id_prefix: format!("oct-{}-{number}", self.directory.tag().to_lowercase()),
-            keep: false,
             directory,
         })
     }
@@ -242,6 +241,12 @@ pub fn judge(
         Some(profile) => nothing.learnt(profile.clone()),
         None => nothing,
     };
+    if !survey.fenced && survey.halt.is_none() {
+        progress.tell(
+            "the host gives no namespaces for trials: subjects see its own, and mounts that they \
+             leave are not counted apart",
+        );
+    }
     let gate_result = result_of(gate, vec![survey]);
     let open = gate_result.verdict == Verdict::Pass || gate_result.verdict == Verdict::Warn;
     let mut results = Vec::new();
@@ -456,7 +461,6 @@ pub fn reproduce(
     let profile = survey.profile.clone().unwrap_or_default();
     let known = nothing.learnt(profile.clone());
     let job = bench.job_in(case, subject, &known, directory.to_owned(), 0)?;
-    let job = Job { keep: true, ..job };
     let outcome = supervised::run(&job, interrupts);
     Ok((result_of(case, vec![outcome.clone()]), outcome, profile))
 }
@@ -626,7 +630,10 @@ fn verdict_of(outcome: &Outcome) -> (Verdict, Option<String>) {
         (Some(Halt::Timeout(what)), _) => {
             (Verdict::Timeout, Some(format!("no end in time: {what}")))
         }
-        (Some(Halt::Inapplicable(_)), Some(Verdict::Fail)) => (Verdict::Fail, None),
+        // A need that shows on the way takes back nothing that was found before it.
+        (Some(Halt::Inapplicable(_)), Some(found @ (Verdict::Fail | Verdict::Warn))) => {
+            (found, None)
+        }
         (Some(Halt::Inapplicable(need)), _) => (Verdict::Inapplicable, Some(need.clone())),
         (None, Some(Verdict::Unsupported)) => (
             Verdict::Unsupported,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use oci_probe::World;
 use oci_runtime_schemas::{Catalogue, SpecVersion};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bundle::{self, Base, Bundle};
 use crate::case::Case;
@@ -479,7 +479,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Writes a file into the bundle, and says so in the script.
+    /// Writes a file that the case needs beside or in the bundle; `repro` keeps it there.
     ///
     /// # Errors
     /// [`Stop::Broken`] if the file system refuses.
@@ -502,10 +502,5 @@ impl<'a> Trial<'a> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(Stop::Broken(format!("read {}: {error}", path.display()))),
         }
-    }
-
-    /// Whether something exists in this process's view of the host, as a value for `expect`.
-    pub fn exists(path: &Path) -> Value {
-        json!(path.symlink_metadata().is_ok())
     }
 }

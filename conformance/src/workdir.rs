@@ -85,6 +85,13 @@ impl RunDirectory {
 impl Drop for RunDirectory {
     fn drop(&mut self) {
         remove(&self.path, &self.tag, &self.cgroup_roots);
+        if self.path.exists() {
+            eprintln!(
+                "oci-conformance: {} could not be removed whole; `oci-conformance doctor --clean` \
+                 tries again",
+                self.path.display()
+            );
+        }
     }
 }
 

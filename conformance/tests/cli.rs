@@ -157,62 +157,62 @@ fn a_runtime_that_hangs_is_ended_at_the_deadline() {
     assert!(place.is_clean());
 }
 
-#[test]
-fn a_signal_ends_the_run_and_leaves_nothing() {
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
-        let place = Place::new();
-        let begun = place.path().join("begun");
-        let hangs = place.script(
-            "hangs",
-            &format!("echo $$ >> {}; exec sleep 1000", begun.display()),
-        );
-        let hangs = hangs.display().to_string();
-        let mut child = place
-            .command(&["--runtime", &hangs])
+/// A run whose runtime hangs, in the middle of its first operation.
+struct Hanging {
+    run: std::process::Child,
+    /// Stands in the command line of the process that hangs, and in no other's.
+    token: String,
+}
+
+impl Hanging {
+    fn begin(place: &Place) -> Hanging {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let token = format!("1000.{}0{count}", std::process::id());
+        let hangs = place.script("hangs", &format!("exec sleep {token}"));
+        let run = place
+            .command(&["--runtime", &hangs.display().to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !begun.exists() {
-            assert!(Instant::now() < deadline, "the runtime was never called");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
-        let status = child.wait().unwrap();
+        until("the runtime is never called", || processes_with(&token) > 0);
+        Hanging { run, token }
+    }
+}
+
+/// Waits for a condition, a minute at most.
+fn until(otherwise: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{otherwise}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_signal_ends_the_run_and_leaves_nothing() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let place = Place::new();
+        let mut hanging = Hanging::begin(&place);
+        kill(Pid::from_raw(hanging.run.id() as i32), signal).unwrap();
+        let status = hanging.run.wait().unwrap();
         assert_eq!(status.code(), Some(code), "{signal}");
         assert!(place.is_clean(), "{signal}");
-        assert_eq!(processes_named(&hangs), 0, "{signal}");
+        assert_eq!(processes_with(&hanging.token), 0, "{signal}");
     }
 }
 
 #[test]
 fn after_sigkill_nothing_runs_on_and_doctor_cleans() {
     let place = Place::new();
-    let begun = place.path().join("begun");
-    let hangs = place.script(
-        "hangs",
-        &format!("echo $$ >> {}; exec sleep 999983", begun.display()),
-    );
-    let hangs = hangs.display().to_string();
-    let mut child = place
-        .command(&["--runtime", &hangs])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !begun.exists() {
-        assert!(Instant::now() < deadline, "the runtime was never called");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut hanging = Hanging::begin(&place);
+    hanging.run.kill().unwrap();
+    hanging.run.wait().unwrap();
     assert!(!place.is_clean(), "a killed run cannot clean up");
-    while processes_named("999983") > 0 {
-        assert!(Instant::now() < deadline, "processes outlive a killed run");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("processes outlive a killed run", || {
+        processes_with(&hanging.token) == 0
+    });
     let doctor = place.run(&["doctor"]);
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("left by a killed run"));
     let cleaned = place.run(&["doctor", "--clean"]);
@@ -264,16 +264,15 @@ fn views_of_the_catalogue_are_printed() {
     }
 }
 
-/// How many processes have this text in their command line.
-fn processes_named(text: &str) -> usize {
+/// How many processes have this word in their command line.
+fn processes_with(word: &str) -> usize {
     std::fs::read_dir("/proc")
         .unwrap()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
         .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
         .filter(|line| {
-            let line = String::from_utf8_lossy(line);
-            line.contains(text) && !line.contains("oci-conformance")
+            line.split(|byte| *byte == 0)
+                .any(|argument| argument == word.as_bytes())
         })
         .count()
 }

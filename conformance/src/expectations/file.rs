@@ -141,21 +141,13 @@ impl ExpectationFile {
     }
 }
 
-/// The Gregorian date of a day counted from 1970-01-01, by counting years from a 1 March: the leap
-/// day is then the last of its year.
+/// The date of a day counted from 1970-01-01, as TOML has it.
 fn date_of(days: i64) -> Date {
-    let days = u64::try_from(days).unwrap_or(0) + 719_468; // from 0000-03-01 to 1970-01-01
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day_of_month = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
+    let (year, month, day) = crate::calendar::date(days);
     Date {
         year: year as u16,
         month: month as u8,
-        day: day_of_month as u8,
+        day: day as u8,
     }
 }
 

@@ -88,6 +88,12 @@ impl Progress {
         }
     }
 
+    /// Tells something that a reader of the results should know.
+    pub(super) fn tell(&self, words: &str) {
+        let clear = if self.terminal { "\r\x1b[K" } else { "" };
+        eprintln!("{clear}{}: {words}", self.label);
+    }
+
     pub(super) fn end(&self) {
         if self.terminal {
             eprint!("\r\x1b[K");
