@@ -1,5 +1,6 @@
-//! Reads `clauses/*.toml` and writes them as static Rust data, so that a program that asks for a
-//! clause parses nothing: over a thousand entries would cost each start some milliseconds.
+//! Reads `clauses/*.toml` and `json/*.schema.json` and writes them as static Rust data, so that a
+//! program that asks for a clause or judges a document parses and compiles nothing: over a thousand
+//! entries would cost each start some milliseconds.
 //!
 //! The shape of an entry is checked here (an unknown key or level stops the build and names the
 //! file); what entries say about each other is checked by the crate's tests.
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use serde::Deserialize;
+
+#[path = "build/json_schema.rs"]
+mod json_schema;
 
 /// The documents in the specification's own order, ours behind them.
 const DOCUMENTS: [&str; 17] = [
@@ -116,6 +120,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let out = Path::new(&env::var("OUT_DIR")?).join("clauses.rs");
     fs::write(out, table.finish())?;
+
+    println!("cargo::rerun-if-changed=json");
+    let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("json");
+    let out = Path::new(&env::var("OUT_DIR")?).join("json_schemas.rs");
+    fs::write(out, json_schema::tables(&folder)?)?;
     Ok(())
 }
 
