@@ -125,7 +125,6 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
         fs::canonicalize(&options.bundle).call(|| format!("realpath({:?})", options.bundle))?;
     crate::store::check_id(id)?;
     let (text, document) = read_config(&bundle)?;
-    crate::validate::validate(&document)?;
     let plan = Plan::new(&document, &bundle, id).stage("config.json")?;
     check_terminal(&plan, options)?;
     let entry = store.claim(id)?;
@@ -165,6 +164,7 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
 fn read_config(bundle: &Path) -> Result<(Vec<u8>, Value)> {
     let path = bundle.join("config.json");
     let text = read_regular(&path).call(|| format!("read({path:?})"))?;
+    crate::validate::config(&text)?;
     let document = serde_json::from_slice(&text)
         .map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
     Ok((text, document))

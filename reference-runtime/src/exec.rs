@@ -142,6 +142,7 @@ fn open_root(container: &Container) -> Result<OwnedFd> {
 fn plan_document(config: &Value, options: &Options) -> Result<Value> {
     if let Some(path) = &options.process {
         let text = fs::read(path).call(|| format!("read({path:?})"))?;
+        crate::validate::process(&text, &path.display().to_string())?;
         return serde_json::from_slice(&text)
             .map_err(|error| Error::new(format!("{}: {error}", path.display())));
     }

@@ -84,7 +84,7 @@ fn rootless_config() -> Value {
         // Group 5 is not mapped.
         for option in mounts
             .iter_mut()
-            .filter_map(|mount| mount["options"].as_array_mut())
+            .filter_map(|mount| mount.get_mut("options")?.as_array_mut())
         {
             option.retain(|option| option != "gid=5");
         }
@@ -95,6 +95,13 @@ fn rootless_config() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_forms_are_valid() {
+        for config in [config(), rootless_config()] {
+            crate::validate::config(config.to_string().as_bytes()).unwrap();
+        }
+    }
 
     #[test]
     fn the_rootless_form_asks_for_nothing_of_the_hosts_root() {

@@ -1,12 +1,27 @@
-//! Where the rules for documents are asked before anything is planned.
+//! Where documents are held to the specification, before anything is planned.
+
+use oci_validator::{Document, DocumentKind, Finding, Options, Severity, check};
 
 use crate::error::{Error, Result};
-use oci_validator::{Finding, Severity, check};
-use serde_json::Value;
 
-/// Refuses a configuration that the specification does not allow, and tells everything that is wrong with it.
-pub(crate) fn validate(config: &Value) -> Result<()> {
-    let findings = check(config);
+/// Refuses a `config.json` that the specification does not allow, and tells all that is wrong
+/// with it, each with its place in the text.
+pub(crate) fn config(text: &[u8]) -> Result<()> {
+    refuse(text, DocumentKind::Config, "config.json")
+}
+
+/// Refuses a document of `exec --process` in the same way.
+pub(crate) fn process(text: &[u8], name: &str) -> Result<()> {
+    refuse(text, DocumentKind::Process, name)
+}
+
+fn refuse(text: &[u8], kind: DocumentKind, name: &str) -> Result<()> {
+    let document = Document::parse(text.to_vec());
+    let options = Options {
+        kind: Some(kind),
+        ..Options::default()
+    };
+    let findings = check(&document, &options);
     let wrong: Vec<&Finding> = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
@@ -14,34 +29,46 @@ pub(crate) fn validate(config: &Value) -> Result<()> {
     match wrong.as_slice() {
         [] => Ok(()),
         [only] => {
-            Err(Error::new(format!("{} ({})", only.message, only.clause)).at(only.pointer.clone()))
+            let message = format!("{} ({})", only.message, basis(only));
+            Err(Error::new(message).at(only.pointer.clone()))
         }
         several => {
-            let texts: Vec<String> = several.iter().map(ToString::to_string).collect();
-            Err(Error::new(texts.join("; ")))
+            let mut message = format!("{name} is not valid, in {} places:", several.len());
+            for finding in several {
+                let place = document.position(finding.span.start);
+                let (line, column) = (place.line, place.column);
+                message.push_str(&format!("\n  {name}:{line}:{column}: {finding}"));
+            }
+            Err(Error::new(message))
         }
     }
+}
+
+fn basis(finding: &Finding) -> &'static str {
+    finding.clause.unwrap_or(finding.rule)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn all_that_is_wrong_is_told() {
-        let good = json!({"ociVersion": "1.0.0", "root": {"path": "rootfs"}});
-        validate(&good).unwrap();
-        let one = json!({"ociVersion": "1.0", "root": {"path": "rootfs"}});
-        assert!(
-            validate(&one)
-                .unwrap_err()
-                .to_string()
-                .starts_with("/ociVersion: ")
-        );
-        let two = validate(&json!({"ociVersion": "1.0"}))
+        config(br#"{"ociVersion": "1.0.0", "root": {"path": "rootfs"}}"#).unwrap();
+        let one = config(br#"{"ociVersion": "1.0", "root": {"path": "rootfs"}}"#).unwrap_err();
+        assert!(one.to_string().starts_with("/ociVersion: "), "{one}");
+        let two = config(br#"{"ociVersion": "1.0", "hostname": 7}"#)
             .unwrap_err()
             .to_string();
-        assert!(two.contains("/ociVersion") && two.contains("; "), "{two}");
+        assert_eq!(two.lines().count(), 4, "{two}");
+        assert!(two.contains("config.json:1:16: /ociVersion: "), "{two}");
+        let process = process(br#"{"args": ["sh"], "cwd": "tmp"}"#, "p.json").unwrap_err();
+        assert!(process.to_string().contains("cwd"), "{process}");
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        let text = br#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "root": {"path": "b"}}"#;
+        assert!(config(text).unwrap_err().to_string().contains("twice"));
     }
 }

@@ -230,7 +230,8 @@ impl<'a> Tables<'a> {
                         let age = |name: &str| optional_version(&ages[value][name]);
                         write!(
                             values,
-                            "AllowedValue {{ value: {value:?}, since: {}, until: {} }},",
+                            "AllowedValue {{ value: {value:?}, brief: brief({value:?}.as_bytes()), \
+                             since: {}, until: {} }},",
                             age("since")?,
                             age("until")?
                         )?;
@@ -238,7 +239,8 @@ impl<'a> Tables<'a> {
                 }
                 "const" => write!(
                     values,
-                    "AllowedValue {{ value: {:?}, since: None, until: None }},",
+                    "AllowedValue {{ value: {0:?}, brief: brief({0:?}.as_bytes()), since: None, until: \
+                     None }},",
                     text(value)?
                 )?,
                 "minimum" => minimum = Some(integer(value)?),
@@ -314,7 +316,7 @@ impl<'a> Tables<'a> {
         let since = object.get("x-since").ok_or("x-since is missing")?;
         let until = object.get("x-until").cloned().unwrap_or_default();
         Ok(format!(
-            "Property {{ name: {name:?}, schema: &{}, description: {:?}, clause: {:?}, \
+            "Property {{ name: {name:?}, brief: brief({name:?}.as_bytes()), schema: &{}, description: {:?}, clause: {:?}, \
              presence_clause: {:?}, presence: {presence}, since: {}, until: {} }}",
             self.named(&place, &used)?,
             text(description)?,

@@ -45,6 +45,8 @@ pub struct Schema {
 pub struct Property {
     /// Its name.
     pub name: &'static str,
+    /// Its name as a number, see [`brief`].
+    pub brief: u64,
     /// What it may be.
     pub schema: &'static Schema,
     /// What it means.
@@ -77,6 +79,8 @@ pub enum Presence {
 pub struct AllowedValue {
     /// The string.
     pub value: &'static str,
+    /// The string as a number, see [`brief`].
+    pub brief: u64,
     /// The first version that lists it, if it came later than its property.
     pub since: Option<SpecVersion>,
     /// The last version that lists it.
@@ -116,13 +120,42 @@ pub enum Pattern {
     NoNewline,
 }
 
+/// A word as a number: its first seven bytes and its length. Words that differ in it are different;
+/// words that do not, and are longer than seven bytes, have to be compared byte by byte. A judge that
+/// looks up each name of a document among a few dozen finds it fastest so.
+#[inline]
+pub const fn brief(word: &[u8]) -> u64 {
+    let mut number = (word.len() as u64) << 56;
+    let mut at = 0;
+    while at < 7 && at < word.len() {
+        number |= (word[at] as u64) << (8 * at);
+        at += 1;
+    }
+    number
+}
+
 impl Schema {
     /// The property of that name.
     pub fn property(&self, name: &str) -> Option<&'static Property> {
-        self.properties
-            .binary_search_by(|property| property.name.cmp(name))
-            .ok()
+        self.place_of_property(brief(name.as_bytes()), name)
             .map(|place| &self.properties[place])
+    }
+
+    /// The place among [`Schema::properties`] of the property whose [`brief`] name and name these are.
+    #[inline]
+    pub fn place_of_property(&self, brief: u64, name: &str) -> Option<usize> {
+        self.properties
+            .iter()
+            .position(|property| property.brief == brief && property.name == name)
+    }
+
+    /// The allowed value that is this string.
+    #[inline]
+    pub fn value(&self, text: &str) -> Option<&'static AllowedValue> {
+        let short = brief(text.as_bytes());
+        self.values
+            .iter()
+            .find(|value| value.brief == short && value.value == text)
     }
 
     /// The clause that a value breaks which the keyword refuses.
@@ -244,7 +277,7 @@ impl SchemaKind {
 
 /// Written by the build script.
 mod tables {
-    use super::{AllowedValue, Pattern, Presence, Property, Schema, Type};
+    use super::{AllowedValue, Pattern, Presence, Property, Schema, Type, brief};
     use crate::SpecVersion;
 
     include!(concat!(env!("OUT_DIR"), "/json_schemas.rs"));

@@ -13,7 +13,7 @@ mod version;
 
 pub use catalogue::{Catalogue, Document, Section};
 pub use clause::{Clause, Level, Subject, Testable};
-pub use json_schema::{AllowedValue, Pattern, Presence, Property, Schema, SchemaKind, Type};
+pub use json_schema::{AllowedValue, Pattern, Presence, Property, Schema, SchemaKind, Type, brief};
 pub use version::{ParseVersionError, SpecVersion};
 
 /// The released versions of the specification that the catalogue knows, oldest first.

@@ -1,133 +1,114 @@
-//! Rules over configuration documents: what the OCI Runtime Specification asks of `config.json` and
-//! what a document alone can show. No root, no kernel, no file system.
+//! Checks documents of the OCI Runtime Specification: `config.json`, state, features, what
+//! `exec --process` and `update --resources` take, seccomp profiles, and bundles on disk.
 //!
-//! Begun with the rules by which the reference runtime refuses a configuration before it does
-//! anything; each is a declaration that carries its clause and its examples.
+//! [`Document::parse`] reads a text and keeps every position; [`check`] holds it to its JSON Schema
+//! and to the [`rules`], each a declaration that cites the clause it judges. Nothing here needs a
+//! privilege or a kernel, and nothing is compiled or read at run time: the reference runtime checks
+//! each configuration before it does anything.
+//!
+//! ```
+//! use oci_validator::{Document, Options, check};
+//!
+//! let document = Document::parse(br#"{"ociVersion": "1.3.0", "root": {"path": 7}}"#.to_vec());
+//! let findings = check(&document, &Options::default());
+//! assert_eq!(findings[0].to_string(), "/root/path: expected a string, found the number 7 (config.root.path.field)");
+//! ```
 
-mod rules;
+mod bundle;
+#[cfg(feature = "program")]
+pub mod cli;
+mod context;
+mod document;
+mod finding;
+#[cfg(feature = "program")]
+mod fix;
+mod host;
+#[cfg(feature = "program")]
+mod input;
+mod names;
+mod options;
+#[cfg(feature = "program")]
+mod report;
+mod rule;
+pub mod rules;
+mod semver;
+mod structure;
 
-use std::fmt;
+pub use bundle::Bundle;
+pub use context::{Context, Platform};
+pub use document::{
+    Document, Kind, MAX_BYTES, MAX_DEPTH, MAX_VALUES, Position, Problem, ProblemKind, Value,
+};
+pub use finding::{Finding, Fix, Severity};
+pub use host::{Cgroups, Host};
+pub use options::{DocumentKind, Options, Profile};
+pub use rule::{Draft, Found, Rule};
 
-use oci_runtime_schemas::{Catalogue, Level};
-use serde_json::Value;
+use context::{Age, NEWEST};
+use oci_runtime_schemas::SpecVersion;
 
-pub use rules::{RULES, Rule};
-
-/// What a rule found wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The rule's id: `namespaces-are-unique`.
-    pub rule: &'static str,
-    /// The clause that is broken.
-    pub clause: &'static str,
-    /// How strongly the clause binds.
-    pub severity: Severity,
-    /// JSON pointer to the offending value: `/linux/namespaces/3`.
-    pub pointer: String,
-    /// One fragment: what is wrong with it.
-    pub message: String,
+/// Checks a document. Findings come in the order of the text.
+pub fn check(document: &Document, options: &Options) -> Vec<Finding> {
+    examine(None, document, options).findings
 }
 
-/// Severity of a finding, from its clause's level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// MAY, and prose that binds nobody.
-    Note,
-    /// SHOULD.
-    Warning,
-    /// MUST.
-    Error,
+/// Checks the `config.json` of a bundle, and what it names in the bundle.
+pub fn check_bundle(bundle: &Bundle, config: &Document, options: &Options) -> Vec<Finding> {
+    examine(Some(bundle), config, options).findings
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.pointer.is_empty() {
-            "/"
-        } else {
-            &self.pointer
-        };
-        write!(f, "{place}: {} ({})", self.message, self.clause)
+/// What came of checking a document, and what it was taken for.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it is; none if nothing tells it.
+    pub kind: Option<DocumentKind>,
+    /// The version of the specification that it was held to; none if it is of no released one, or
+    /// was not judged.
+    pub version: Option<SpecVersion>,
+    /// What is wrong with it, in the order of the text.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks a document, of a bundle or not, and tells what it was taken for.
+pub fn examine(bundle: Option<&Bundle>, document: &Document, options: &Options) -> Checked {
+    let mut checked = Checked {
+        kind: None,
+        version: None,
+        findings: Vec::new(),
+    };
+    rules::syntax::check(document, &mut checked.findings);
+    judge(bundle, document, options, &mut checked);
+    // Stable: at one place the schema speaks before the rules.
+    checked.findings.sort_by_key(|finding| finding.span.start);
+    checked
+}
+
+fn judge(bundle: Option<&Bundle>, document: &Document, options: &Options, checked: &mut Checked) {
+    let findings = &mut checked.findings;
+    let root = document.root();
+    if !root.is_present() {
+        return;
     }
-}
-
-/// Checks a `config.json` by every rule, for Linux. Findings come in the order of the rules.
-pub fn check(config: &Value) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for rule in RULES {
-        let mut found = Vec::new();
-        (rule.check)(config, &mut found);
-        findings.extend(found.into_iter().map(|(pointer, message)| Finding {
-            rule: rule.id,
-            clause: rule.clause,
-            severity: severity(rule.clause),
-            pointer,
-            message,
-        }));
-    }
-    findings
-}
-
-fn severity(clause: &str) -> Severity {
-    match Catalogue::get().by_id(clause).map(|clause| clause.level) {
-        Some(Level::Must) => Severity::Error,
-        Some(Level::Should) => Severity::Warning,
-        _ => Severity::Note,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_accepts_and_rejects_its_examples() {
-        for rule in RULES {
-            let findings = |example: &str| -> Vec<Finding> {
-                let document = serde_json::from_str(example).expect(rule.id);
-                check(&document)
-                    .into_iter()
-                    .filter(|finding| finding.rule == rule.id)
-                    .collect()
-            };
-            assert_eq!(findings(rule.accepts), [], "{} accepts", rule.id);
-            assert_eq!(findings(rule.rejects).len(), 1, "{} rejects", rule.id);
+    let Some(kind) = options.kind.or_else(|| DocumentKind::of(root)) else {
+        rules::document::unrecognised(root, findings);
+        return;
+    };
+    checked.kind = Some(kind);
+    let version = match (options.spec_version, Age::of(kind, root)) {
+        (Some(version), _) => version.min(NEWEST),
+        (None, Age::Known(version)) => version,
+        (None, Age::BeforeFirst) => {
+            rules::document::before_first(root, findings);
+            return;
         }
-    }
-
-    #[test]
-    fn every_rule_names_a_clause_of_the_catalogue() {
-        for rule in RULES {
-            assert!(
-                Catalogue::get().by_id(rule.clause).is_some(),
-                "{}",
-                rule.clause
-            );
+    };
+    checked.version = Some(version);
+    let hidden = structure::check(root, kind.schema(), version, findings);
+    let context = Context::new(kind, document, &hidden, version, options, bundle);
+    for rule in rules::all() {
+        let chosen = rule.profile == Profile::Spec || options.profiles.contains(&rule.profile);
+        if chosen && rule.kinds.contains(&kind) {
+            (rule.check)(&context, &mut Found::new(rule, version, findings));
         }
-    }
-
-    #[test]
-    fn a_document_that_is_no_object_is_not_a_panic() {
-        for text in [
-            "null",
-            "[]",
-            "7",
-            "{\"linux\": 3, \"process\": [], \"mounts\": {}}",
-        ] {
-            let document: Value = serde_json::from_str(text).unwrap();
-            assert!(!check(&document).is_empty(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_finding_reads_as_a_sentence() {
-        let document = serde_json::json!({
-            "ociVersion": "1.0.0", "root": {"path": "rootfs"},
-            "linux": {"namespaces": [{"type": "pid"}, {"type": "pid"}]},
-        });
-        let findings: Vec<String> = check(&document).iter().map(Finding::to_string).collect();
-        insta::assert_snapshot!(
-            findings.join("\n"),
-            @"/linux/namespaces/1: a second namespace of type pid (config-linux.namespaces.duplicate.config)"
-        );
     }
 }
