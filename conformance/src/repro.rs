@@ -132,7 +132,6 @@ fn script(
         quote(&cgroups)
     ));
     line("        -exec rmdir {} + 2>/dev/null");
-    line("    rmdir /sys/fs/cgroup/*/oci-conformance /sys/fs/cgroup/oci-conformance 2>/dev/null");
     line("    exit 0");
     line("fi");
     if view == View::V1 {

@@ -1,7 +1,7 @@
 //! The directory of a run, and how the remains of a run that was killed are told from a living one.
 //!
-//! A run owns `oci-conformance.XXXXXX` in the work directory and `oci-conformance/XXXXXX` in every
-//! cgroup hierarchy. Its lock file is held as long as the run lives; the kernel drops the lock with
+//! A run owns `oci-conformance.XXXXXX` in the work directory and a cgroup of the same name in every
+//! hierarchy: runs share no cgroup, so that the end of one takes none away from another. Its lock file is held as long as the run lives; the kernel drops the lock with
 //! the process, so that a lock that can be taken means remains.
 
 use std::io;
@@ -15,7 +15,6 @@ use crate::trial;
 
 const PREFIX: &str = "oci-conformance.";
 const LOCK: &str = "lock";
-const CGROUP: &str = "oci-conformance";
 
 /// A run's directory; dropped, it removes what the run owned.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl RunDirectory {
 
     /// The run's cgroup, relative to each hierarchy.
     pub fn cgroup(&self) -> String {
-        format!("{CGROUP}/{}", self.tag)
+        format!("{PREFIX}{}", self.tag)
     }
 
     /// Writes an executable file into the directory.
@@ -155,10 +154,7 @@ fn tag_of(path: &Path) -> String {
 
 fn remove(path: &Path, tag: &str, cgroup_roots: &[PathBuf]) {
     for root in cgroup_roots {
-        let ours = root.join(CGROUP);
-        trial::remove_cgroup(&ours.join(tag));
-        // Only goes if no other run has its own in there.
-        let _ = std::fs::remove_dir(ours);
+        trial::remove_cgroup(&root.join(format!("{PREFIX}{tag}")));
     }
     remove_tree(path);
 }
