@@ -145,6 +145,8 @@ pub(crate) enum Format {
 pub(crate) struct Style {
     /// What fails the run.
     pub(crate) fail_on: Severity,
+    /// The least severity that people are shown, and not only the number of.
+    pub(crate) shown_from: Severity,
     /// Whether the terminal takes colours.
     pub(crate) colour: bool,
     /// The command line, for formats that keep it.

@@ -49,6 +49,28 @@ fn fail_on_decides_what_fails() {
 }
 
 #[test]
+fn notes_are_counted_and_shown_to_who_asks() {
+    let place = Place::new();
+    let noted = r#"{"ociVersion": "1.3.0", "root": {"path": "elsewhere"}}"#;
+    place.write("x.json", noted);
+    for (flags, shown) in [
+        (&[][..], false),
+        (&["--notes"], true),
+        (&["--fail-on", "warning"], false),
+        (&["--fail-on", "note"], true),
+    ] {
+        let run = place.run([flags, &["x.json"]].concat());
+        assert_eq!(
+            run.out.contains("note[root/conventional-name]"),
+            shown,
+            "{flags:?}"
+        );
+        assert_eq!(run.out.contains("`--notes` shows"), !shown, "{flags:?}");
+        assert!(run.out.contains("1 file judged: 1 note\n"), "{}", run.out);
+    }
+}
+
+#[test]
 fn standard_input_is_a_document() {
     let place = Place::new();
     let run = place.run_with(["-"], BROKEN.as_bytes());

@@ -122,6 +122,9 @@ pub(super) struct Judging {
     /// The least severity that makes the exit code 1
     #[arg(long, value_name = "SEVERITY", value_enum, default_value = "error")]
     pub(super) fail_on: FailOn,
+    /// Show notes too, which the human format only counts unless they fail the run
+    #[arg(long)]
+    pub(super) notes: bool,
     /// Mend in place what is certain; standard input is mended to standard output
     #[arg(long)]
     pub(super) fix: bool,

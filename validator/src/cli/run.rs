@@ -133,8 +133,13 @@ fn style(arguments: &Judging, told_on_stderr: bool) -> Style {
         anstream::ColorChoice::Auto => terminal,
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => true,
     };
+    let fail_on = arguments.fail_on.severity();
     Style {
-        fail_on: arguments.fail_on.severity(),
+        fail_on,
+        shown_from: match arguments.notes {
+            true => Severity::Note,
+            false => fail_on.min(Severity::Warning),
+        },
         colour,
         arguments: env::args_os()
             .skip(1)
@@ -589,6 +594,7 @@ mod tests {
         fs::write(place.path().join("other.json"), r#"{"ociVersion": 1}"#).unwrap();
         let style = Style {
             fail_on: Severity::Error,
+            shown_from: Severity::Note,
             colour: false,
             arguments: Vec::new(),
         };

@@ -205,10 +205,13 @@ impl<'d> Value<'d> {
         if node.kind != Kind::String {
             return None;
         }
-        Some(match self.document.decoded.get(node.first as usize) {
-            Some(text) => text,
-            None => self.document.between_quotes(node.start, node.end),
-        })
+        if node.first == NONE {
+            return Some(self.document.between_quotes(node.start, node.end));
+        }
+        self.document
+            .decoded
+            .get(node.first as usize)
+            .map(String::as_str)
     }
 
     /// A boolean.

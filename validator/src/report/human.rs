@@ -13,6 +13,7 @@ use excerpt::{Excerpt, Mark};
 
 pub(super) struct Human {
     renderer: Renderer,
+    shown_from: Severity,
 }
 
 impl Human {
@@ -25,6 +26,7 @@ impl Human {
         Human {
             // Lines are cut around what they are shown for, whatever the terminal's width.
             renderer: renderer.term_width(usize::MAX >> 8),
+            shown_from: style.shown_from,
         }
     }
 }
@@ -48,7 +50,13 @@ impl Report for Human {
         if !judged.changes.is_empty() {
             out.push('\n');
         }
-        if judged.findings.is_empty() {
+        let findings = || {
+            judged
+                .findings
+                .iter()
+                .filter(|finding| finding.severity >= self.shown_from)
+        };
+        if findings().next().is_none() {
             return out;
         }
         let text = judged.document.text();
@@ -59,7 +67,7 @@ impl Report for Human {
             // What is not text, or was not read, has no lines to show.
             has_lines: !text.is_empty() && !text.contains('\0'),
         };
-        for finding in &judged.findings {
+        for finding in findings() {
             out.push_str(&self.finding(&shown, finding));
             out.push_str("\n\n");
         }
@@ -96,6 +104,9 @@ impl Report for Human {
         out.push('\n');
         if !found.is_empty() {
             out.push_str("`oci-validate explain RULE` says more about a rule");
+            if summary.notes > 0 && self.shown_from > Severity::Note {
+                out.push_str("; `--notes` shows the notes");
+            }
             if summary.fixable > 0 {
                 out.push_str(&format!("; `--fix` mends {}", summary.fixable));
             }

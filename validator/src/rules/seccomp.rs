@@ -507,38 +507,40 @@ pub(super) static RULES: &[Rule] = &[
             "/linux/seccomp/syscalls/1/names/0",
         )],
         check: |context, found| {
-            let rules = || {
-                context
-                    .seccomp
-                    .get("syscalls")
-                    .items()
-                    .filter(is_unconditional)
+            let rules: Vec<_> = context
+                .seccomp
+                .get("syscalls")
+                .items()
+                .filter(is_unconditional)
+                .map(|rule| (verdict(rule), rule.get("names")))
+                .collect();
+            let Some((common, _)) = rules.first() else {
+                return;
             };
-            let Some(first) = rules().next() else { return };
-            let others = || rules().filter(|rule| verdict(*rule) != verdict(first));
             // Mostly one long list allows and few short ones do something else: these go into the
-            // table, and the long list is looked up in it, or rather in the lengths and first
-            // letters of its names, since nearly none is there.
-            let mut table: Table<&str, (Value<'_>, Value<'_>)> = Table::default();
-            let mut marks = 0_u64;
-            for rule in others() {
-                for (name, value) in rule.get("names").strings() {
-                    if let Some((other, place)) = table.get(name)
-                        && verdict(*other) != verdict(rule)
-                    {
-                        disagree(found, name, *place, value);
-                    } else {
-                        table.insert(name, (rule, value));
-                        marks |= mark(name);
+            // table, and the long list is looked up in it, or rather in marks that tell most names
+            // apart, since nearly none is there.
+            let mut table = Table::default();
+            let mut marks = Marks::default();
+            for (verdict, names) in rules.iter().filter(|(verdict, _)| verdict != common) {
+                for (name, value) in names.strings() {
+                    match table.get(name) {
+                        Some((other, place)) if *other != verdict => {
+                            disagree(found, name, *place, value);
+                        }
+                        _ => {
+                            table.insert(name, (verdict, value));
+                            marks.set(name);
+                        }
                     }
                 }
             }
             if table.is_empty() {
                 return;
             }
-            for rule in rules().filter(|rule| verdict(*rule) == verdict(first)) {
-                for (name, value) in rule.get("names").strings() {
-                    if marks & mark(name) != 0
+            for (_, names) in rules.iter().filter(|(verdict, _)| verdict == common) {
+                for (name, value) in names.strings() {
+                    if marks.may_have(name)
                         && let Some((_, place)) = table.get(name)
                     {
                         disagree(found, name, value, *place);
@@ -680,10 +682,25 @@ fn takes_errno(action: Value<'_>) -> bool {
     matches!(action.as_str(), Some("SCMP_ACT_ERRNO" | "SCMP_ACT_TRACE"))
 }
 
-/// One bit of 64 that tells most names apart.
-fn mark(name: &str) -> u64 {
-    let first = name.bytes().next().unwrap_or_default();
-    1 << ((name.len() * 5 + usize::from(first)) % 64)
+/// Bits of which each name sets one: a name whose bit is not set was not there.
+#[derive(Default)]
+struct Marks([u64; 16]);
+
+impl Marks {
+    fn place(name: &str) -> (usize, u64) {
+        let hash = oci_runtime_schemas::brief(name.as_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash >> 60) as usize, 1 << (hash >> 54 & 63))
+    }
+
+    fn set(&mut self, name: &str) {
+        let (word, bit) = Marks::place(name);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, name: &str) -> bool {
+        let (word, bit) = Marks::place(name);
+        self.0[word] & bit != 0
+    }
 }
 
 fn disagree(found: &mut crate::rule::Found<'_>, name: &str, one: Value<'_>, other: Value<'_>) {
