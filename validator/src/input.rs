@@ -278,6 +278,16 @@ pub(crate) fn read_file(path: &Path, follow: bool) -> Result<Vec<u8>, ReadError>
     Ok(bytes)
 }
 
+/// Reads what an option names. A pipe is as good as a file there, and waited for: people write
+/// `--features <(runc features)`.
+pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let mut file =
+        fs::File::open(path).map_err(|error| ReadError::Unreadable(error.to_string()))?;
+    to_end(&mut file, &mut bytes)?;
+    Ok(bytes)
+}
+
 fn to_end(from: &mut impl Read, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
     let room = (MAX_BYTES + 1).saturating_sub(bytes.len());
     from.take(room as u64)

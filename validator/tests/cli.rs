@@ -71,6 +71,19 @@ fn notes_are_counted_and_shown_to_who_asks() {
 }
 
 #[test]
+fn features_may_come_through_a_pipe() {
+    let place = Place::new();
+    place.write(
+        "x.json",
+        r#"{"ociVersion": "1.1.0", "root": {"path": "rootfs"}}"#,
+    );
+    let features = br#"{"ociVersionMin": "1.0.0", "ociVersionMax": "1.0.2"}"#;
+    let run = place.run_with(["--features", "/dev/stdin", "x.json"], features);
+    assert!(run.out.contains("[runtime/"), "{} {}", run.out, run.err);
+    assert_eq!(place.run(["--features", "/dev/zero", "x.json"]).code, 2);
+}
+
+#[test]
 fn standard_input_is_a_document() {
     let place = Place::new();
     let run = place.run_with(["-"], BROKEN.as_bytes());

@@ -21,7 +21,7 @@ use crate::document::Document;
 use crate::finding::{Finding, Severity};
 use crate::fix;
 use crate::host::Host;
-use crate::input::{CONFIG, Input, Inputs, Next, ReadError, Source, Wanted, read_file};
+use crate::input::{CONFIG, Input, Inputs, Next, ReadError, Source, Wanted, read_named};
 use crate::options::{DocumentKind, Options, Profile};
 use crate::report::{self, Failure, Judged, Report, Style, Summary, escape, shown};
 
@@ -104,7 +104,7 @@ fn options(arguments: &Judging) -> Result<Options, String> {
 
 fn features(path: &Path) -> Result<Document, String> {
     let error = |why: &str| format!("{}: {why}", shown(path));
-    let bytes = read_file(path, true).map_err(|why| match why {
+    let bytes = read_named(path).map_err(|why| match why {
         ReadError::TooLarge => error("larger than 16 MiB"),
         ReadError::Missing(why) | ReadError::Unreadable(why) => error(&why),
     })?;
