@@ -2,21 +2,21 @@
 //! host (version 1, hybrid and 2), their making, entering and removing.
 
 pub(crate) mod devices;
+mod events;
+mod freezer;
+pub(crate) mod ownership;
 pub(crate) mod resources;
+mod tree;
 
 use crate::devices::Device;
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
-use crate::rootfs::through_proc;
-use crate::sys::files::{self, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY, cwd};
-use crate::sys::process;
+use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_WRONLY, cwd};
 use serde::{Deserialize, Serialize};
-use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 const CGROUP_MAGIC: i64 = 0x0027_e0eb;
 const CGROUP2_MAGIC: i64 = 0x6367_7270;
@@ -115,8 +115,6 @@ fn mounted_at(mounts: &[(String, String, PathBuf)], names: &str) -> Option<PathB
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     targets: Vec<(Hierarchy, PathBuf)>,
-    /// The path is made of the container's id, so that nobody else has a reason to be there.
-    pub(crate) default_path: bool,
     pub(crate) settings: Vec<resources::Setting>,
     pub(crate) devices: Option<devices::Rules>,
 }
@@ -139,10 +137,7 @@ impl Plan {
             return Ok(Plan::default());
         }
         let hierarchies = hierarchies()?;
-        let mut plan = Plan {
-            default_path: path.is_none(),
-            ..Plan::default()
-        };
+        let mut plan = Plan::default();
         if let Some(resources) = &resources {
             plan.settings = resources::plan(resources, &hierarchies)?;
             plan.devices = devices::plan(resources, &hierarchies)?;
@@ -155,9 +150,10 @@ impl Plan {
         }
         for hierarchy in hierarchies {
             let relative = match path {
-                Some(path) => below(path).map_err(|error| error.at("/linux/cgroupsPath"))?,
-                // The default is below the runtime's own group, which whoever limits the runtime has chosen.
-                None => below(&format!("{}/refrun-{id}", hierarchy.own))?,
+                Some(path) => below(path)
+                    .and_then(not_root)
+                    .map_err(|error| error.at("/linux/cgroupsPath"))?,
+                None => below(&default_path(&hierarchy, &plan.settings, id))?,
             };
             let target = hierarchy.mount.join(relative);
             plan.targets.push((hierarchy, target));
@@ -198,6 +194,31 @@ fn below(path: &str) -> Result<PathBuf> {
         }
     }
     Ok(result)
+}
+
+/// The default is below the runtime's own group, which whoever limits the runtime has chosen. Under
+/// version 2 a group that has processes can offer no controllers to those below it: there limits
+/// put the container's group beside the runtime's.
+fn default_path(hierarchy: &Hierarchy, settings: &[resources::Setting], id: &str) -> String {
+    let own = hierarchy.own.trim_end_matches('/');
+    let limited = settings
+        .iter()
+        .any(|setting| setting.v2 && setting.controller != "cgroup");
+    let parent = match own.rsplit_once('/') {
+        Some((above, _)) if hierarchy.v2 && limited => above,
+        _ => own,
+    };
+    format!("{parent}/refrun-{id}")
+}
+
+/// In the root of a hierarchy everybody is: limits there would be the host's.
+fn not_root(path: PathBuf) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(
+            "the root of the hierarchy is no group of a container",
+        ));
+    }
+    Ok(path)
 }
 
 /// The directories on the way to `path` that do not exist yet, outermost first.
@@ -268,35 +289,6 @@ impl Group {
         }
         Ok(())
     }
-
-    fn is_frozen(&self) -> bool {
-        if self.v2 {
-            return fs::read_to_string(self.path.join("cgroup.freeze"))
-                .is_ok_and(|text| text.trim() == "1");
-        }
-        self.has("freezer")
-            && fs::read_to_string(self.path.join("freezer.state"))
-                .is_ok_and(|text| text.trim() != "THAWED")
-    }
-
-    fn remove(&self) -> Result<()> {
-        let made = self.is_made();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while let Some(error) = made.then(|| remove_tree(&self.path).err()).flatten() {
-            // Busy: something is left in it (or is just ending); nothing is left after it is killed.
-            if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {
-                return Err(Error::call(format!("rmdir({:?})", self.path), &error));
-            }
-            kill_members(&self.path)?;
-        }
-        // Parents that came with this container go with it, unless somebody else uses them by now.
-        for dir in self.made.iter().rev().skip(made.into()) {
-            if fs::remove_dir(dir).is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Placement {
@@ -318,17 +310,41 @@ impl Placement {
     /// Fails if somebody is in a group that this container did not make.
     pub(crate) fn expect_unused(&self) -> Result<()> {
         for group in self.groups.iter().filter(|group| !group.is_made()) {
-            if !members(&group.path)?.is_empty() {
+            if !tree::members(&group.path)?.is_empty() {
                 return Err(Error::new(format!("cgroup {:?} is in use", group.path)));
             }
         }
         Ok(())
     }
 
-    /// Writes the resource limits.
+    /// Writes the resource limits, before there is a process.
     pub(crate) fn apply(&self, settings: &[resources::Setting]) -> Result<()> {
         self.enable_controllers(settings)?;
-        resources::write_all(settings, self)
+        if !settings.iter().any(resources::Setting::keeps_processes_out) {
+            return resources::write_all(settings, self);
+        }
+        let (_, first): (Vec<_>, Vec<_>) = settings
+            .iter()
+            .cloned()
+            .partition(resources::Setting::keeps_processes_out);
+        resources::write_all(&first, self)
+    }
+
+    /// Writes the limits under which the process could not have been made in its group.
+    pub(crate) fn apply_late(&self, settings: &[resources::Setting]) -> Result<()> {
+        settings
+            .iter()
+            .filter(|setting| setting.keeps_processes_out())
+            .try_for_each(|setting| resources::write_all(std::slice::from_ref(setting), self))
+    }
+
+    /// Kills every process of the container at once. False if that is not possible here: the
+    /// group is not the container's own, or the kernel has no such thing.
+    pub(crate) fn kill_at_once(&self) -> Result<bool> {
+        match self.unified().filter(|group| group.is_made()) {
+            Some(group) if self.groups.len() == 1 => group.kill_at_once(),
+            _ => Ok(false),
+        }
     }
 
     /// The group in which a controller of version 1, or of version 2, works.
@@ -368,33 +384,10 @@ impl Placement {
         .collect()
     }
 
-    /// Whether the container is paused.
-    pub(crate) fn is_frozen(&self) -> bool {
-        self.groups
-            .iter()
-            .any(|group| (group.v2 || group.has("freezer")) && group.is_frozen())
-    }
-
-    /// Lets a paused container go on.
-    pub(crate) fn thaw(&self) -> Result<()> {
-        self.set_frozen(false)
-    }
-
-    /// Stops or continues every process of the container.
-    pub(crate) fn set_frozen(&self, frozen: bool) -> Result<()> {
-        if let Some(group) = self.with("freezer", false) {
-            return group.write("freezer.state", if frozen { "FROZEN" } else { "THAWED" });
-        }
-        let group = self
-            .unified()
-            .ok_or_else(|| Error::new("the container has no freezer cgroup"))?;
-        group.write("cgroup.freeze", if frozen { "1" } else { "0" })
-    }
-
     /// The processes in the container's groups, as far as the groups are its own.
     pub(crate) fn members(&self) -> Result<Vec<i32>> {
         match self.groups.iter().find(|group| group.is_made()) {
-            Some(group) => members(&group.path),
+            Some(group) => tree::members(&group.path),
             None => Ok(Vec::new()),
         }
     }
@@ -409,7 +402,8 @@ impl Placement {
         result
     }
 
-    fn enable_controllers(&self, settings: &[resources::Setting]) -> Result<()> {
+    /// Offers the controllers of the settings to the group of version 2.
+    pub(crate) fn enable_controllers(&self, settings: &[resources::Setting]) -> Result<()> {
         let Some(group) = self.unified() else {
             return Ok(());
         };
@@ -486,143 +480,6 @@ fn inherit_cpuset(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The processes of a group and of all groups below it.
-///
-/// A container that may write to its cgroup can nest groups deeper than a path can be long, so
-/// that the way down and up is by single names.
-fn members(dir: &Path) -> Result<Vec<i32>> {
-    let mut pids = Vec::new();
-    collect_members(dir, &mut pids).call(|| format!("read cgroup.procs below {dir:?}"))?;
-    // 0 is a process that this pid namespace cannot see.
-    pids.retain(|&pid| pid > 0);
-    Ok(pids)
-}
-
-fn collect_members(dir: &Path, pids: &mut Vec<i32>) -> io::Result<()> {
-    let mut here = match open_group(cwd(), dir.as_os_str()) {
-        Err(error) if gone(&error) => return Ok(()),
-        other => other?,
-    };
-    read_members(&here, pids)?;
-    // The groups that are still to be visited, for each level.
-    let mut levels = vec![subgroups(&here)?];
-    while let Some(pending) = levels.last_mut() {
-        if let Some(name) = pending.pop() {
-            match open_group(here.as_fd(), &name) {
-                Err(error) if gone(&error) => continue,
-                other => here = other?,
-            }
-            read_members(&here, pids)?;
-            levels.push(subgroups(&here)?);
-        } else {
-            levels.pop();
-            if !levels.is_empty() {
-                here = open_group(here.as_fd(), "..".as_ref())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn read_members(group: &OwnedFd, pids: &mut Vec<i32>) -> io::Result<()> {
-    let text = files::openat(group.as_fd(), "cgroup.procs".as_ref(), O_RDONLY, 0)
-        .and_then(|file| io::read_to_string(File::from(file)));
-    match text {
-        Err(error) if gone(&error) => {}
-        other => pids.extend(other?.lines().filter_map(|line| line.parse::<i32>().ok())),
-    }
-    Ok(())
-}
-
-fn open_group(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
-    files::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-}
-
-fn gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
-}
-
-/// The names of the groups in a group. Listed through procfs, so that it is this very directory.
-fn subgroups(group: &OwnedFd) -> io::Result<Vec<OsString>> {
-    let entries = match fs::read_dir(through_proc(group.as_fd())) {
-        Err(error) if gone(&error) => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            names.push(entry.file_name());
-        }
-    }
-    Ok(names)
-}
-
-/// Removes a group with all groups below it. The common case is one call.
-fn remove_tree(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir(dir) {
-        Err(error) if gone(&error) => return Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
-        other => return other,
-    }
-    remove_below(dir)?;
-    match fs::remove_dir(dir) {
-        Err(error) if gone(&error) => Ok(()),
-        other => other,
-    }
-}
-
-/// Removes the groups below a group, the innermost first, by single names as `members` goes.
-fn remove_below(dir: &Path) -> io::Result<()> {
-    let mut here = open_group(cwd(), dir.as_os_str())?;
-    let mut names: Vec<OsString> = Vec::new();
-    loop {
-        if let Some(name) = subgroups(&here)?.pop() {
-            match open_group(here.as_fd(), &name) {
-                Err(error) if gone(&error) => continue,
-                other => here = other?,
-            }
-            names.push(name);
-            continue;
-        }
-        let Some(name) = names.pop() else {
-            return Ok(());
-        };
-        here = open_group(here.as_fd(), "..".as_ref())?;
-        match files::unlinkat(here.as_fd(), &name, libc::AT_REMOVEDIR) {
-            Err(error) if !gone(&error) => return Err(error),
-            _ => {}
-        }
-    }
-}
-
-/// Kills all processes of a group, and waits until they have ended.
-fn kill_members(dir: &Path) -> Result<()> {
-    let mut pidfds = Vec::new();
-    for pid in members(dir)? {
-        // Opened first and then seen in the group once more: a pid may have gone and come back as another's.
-        let Ok(pidfd) = process::pidfd_open(pid) else {
-            continue;
-        };
-        pidfds.push((pid, pidfd));
-    }
-    let still = members(dir)?;
-    pidfds.retain(|(pid, _)| still.contains(pid));
-    for (_, pidfd) in &pidfds {
-        kill(pidfd.as_fd());
-    }
-    let deadline = Instant::now() + Duration::from_secs(10);
-    for (_, pidfd) in &pidfds {
-        process::wait_readable(pidfd.as_fd(), Some(deadline)).call(|| "poll(pidfd)")?;
-    }
-    Ok(())
-}
-
-fn kill(pidfd: BorrowedFd<'_>) {
-    // It may have ended meanwhile, which is what is wanted.
-    let _ = process::pidfd_send_signal(pidfd, libc::SIGKILL);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -633,6 +490,28 @@ mod tests {
         assert_eq!(below("a/./b").unwrap(), Path::new("a/b"));
         assert!(below("/a/../b").is_err());
         assert!(below("a\nb").is_err());
+    }
+
+    #[test]
+    fn under_version_2_limits_put_the_group_beside_the_runtimes() {
+        let hierarchy = |v2, own: &str| Hierarchy {
+            controllers: Vec::new(),
+            v2,
+            mount: "/x".into(),
+            own: own.to_owned(),
+        };
+        let limit = [resources::Setting {
+            controller: "pids".to_owned(),
+            v2: true,
+            files: vec!["pids.max".to_owned()],
+            value: "1".to_owned(),
+            pointer: String::new(),
+        }];
+        let path = |v2, own, settings| default_path(&hierarchy(v2, own), settings, "c");
+        assert_eq!(path(true, "/a/b", &limit), "/a/refrun-c");
+        assert_eq!(path(true, "/a/b", &[]), "/a/b/refrun-c");
+        assert_eq!(path(false, "/a/b", &limit), "/a/b/refrun-c");
+        assert_eq!(path(true, "/", &limit), "/refrun-c");
     }
 
     #[test]

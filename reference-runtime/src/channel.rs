@@ -1,6 +1,7 @@
 //! The one channel between `create` and the process it clones, and its messages.
 
 use crate::error::{CallContext, Error, Result};
+use crate::listener;
 use crate::sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -31,6 +32,19 @@ pub(crate) enum ToChild {
     Known,
     /// The hooks of the runtime namespace have run.
     Proceed,
+}
+
+/// What comes between the last message and the program.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The end of the channel, which a successful exec is.
+    End,
+    /// The seccomp listener.
+    Listener(OwnedFd),
+    /// The number that the seccomp listener will have, and the memory of the flag to raise.
+    Announcement(i32, OwnedFd),
+    /// Why there is no program.
+    Failed(String),
 }
 
 /// One end of the channel.
@@ -107,16 +121,20 @@ impl Channel {
         }
     }
 
-    /// What follows the last message before an exec: an error, a descriptor, or the end that success is.
-    pub(crate) fn hear_exec(&self) -> Result<(Option<String>, Option<OwnedFd>)> {
+    /// What follows the last message before an exec.
+    pub(crate) fn hear_exec(&self) -> Result<Heard> {
         let mut buffer = [0; LONGEST];
         let (length, descriptor) =
             socket::receive(self.0.as_fd(), &mut buffer).call(|| "recvmsg(channel)")?;
-        let failed = matches!(buffer[..length].first(), Some(b'f'));
-        Ok((
-            failed.then(|| String::from_utf8_lossy(&buffer[1..length]).into_owned()),
-            descriptor,
-        ))
+        let text = &buffer[..length];
+        Ok(match (descriptor, listener::announced(text)) {
+            (Some(memory), Some(number)) => Heard::Announcement(number, memory),
+            (Some(listener), None) => Heard::Listener(listener),
+            (None, _) if text.first() == Some(&b'f') => {
+                Heard::Failed(String::from_utf8_lossy(&text[1..]).into_owned())
+            }
+            _ => Heard::End,
+        })
     }
 
     /// Waits for one message of the parent. Its death is an error.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The reference runtime of the OCI Runtime Specification.
 #[derive(Debug, Parser)]
@@ -35,6 +36,12 @@ pub(crate) struct Global {
     /// Accepted as others have it; what the caller may do is found out by itself
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) rootless: Option<String>,
+    /// Accepted as others have it; checkpoint and restore are not supported
+    #[arg(long, value_name = "FILE")]
+    pub(crate) criu: Option<PathBuf>,
+    /// Directory to take for the resctrl filesystem, instead of where it is mounted
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resctrl: Option<PathBuf>,
     /// Tell more
     #[arg(long)]
     pub(crate) debug: bool,
@@ -99,6 +106,9 @@ pub(crate) enum Command {
         /// Do not delete the container when it has stopped
         #[arg(long)]
         keep: bool,
+        /// Accepted as others have it; this command never adopts the orphans of a container
+        #[arg(long)]
+        no_subreaper: bool,
     },
     /// Run one more program in a container
     Exec(ExecArgs),
@@ -122,6 +132,34 @@ pub(crate) enum Command {
         /// The container
         id: String,
     },
+    /// List the processes of a container
+    Ps {
+        /// Form of the list
+        #[arg(long, short, default_value = "table")]
+        format: ListFormat,
+        /// The container
+        id: String,
+        /// Options for ps(1), which makes the table (default: -ef)
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Change the resource limits of a container
+    Update(UpdateArgs),
+    /// Print what a container uses, again and again, and when it runs out of memory
+    Events {
+        /// Print what it uses once and end
+        #[arg(long)]
+        stats: bool,
+        /// Time between two reports, such as 5s or 500ms
+        #[arg(long, value_name = "TIME", default_value = "5s", value_parser = crate::events::parse_interval)]
+        interval: Duration,
+        /// The container
+        id: String,
+    },
+    /// Refused: writing a container to disk needs CRIU, for which there is no support
+    Checkpoint(Unsupported),
+    /// Refused: reading a container from disk needs CRIU, for which there is no support
+    Restore(Unsupported),
     /// Print what the runtime implements
     Features,
     /// Write a configuration to begin with
@@ -150,7 +188,7 @@ pub(crate) struct CreateArgs {
     /// Number of descriptors from 3 on that the program inherits
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..1 << 30))]
     pub(crate) preserve_fds: u32,
-    /// Accepted as others have it, and refused where it would matter
+    /// Move the root file system over the old root instead of pivoting to it, which a ramdisk forbids
     #[arg(long)]
     pub(crate) no_pivot: bool,
     /// Keep the caller's session keyring
@@ -208,11 +246,83 @@ pub(crate) struct ExecArgs {
     /// Keep the caller's session keyring
     #[arg(long)]
     pub(crate) no_new_keyring: bool,
+    /// Existing group below the container's own, in all hierarchies or in those of the controllers
+    #[arg(long, value_name = "[CONTROLLER[,…]:]PATH")]
+    pub(crate) cgroup: Vec<String>,
+    /// Also in a paused container: the program runs when the container is resumed
+    #[arg(long)]
+    pub(crate) ignore_paused: bool,
     /// The container
     pub(crate) id: String,
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
+}
+
+/// What update changes. 0 leaves a number as it is.
+#[derive(Debug, Default, Args)]
+pub(crate) struct UpdateArgs {
+    /// File with a document of the form of linux.resources, or - for the standard input; the options that follow are then ignored
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) resources: Option<PathBuf>,
+    /// Weight of block I/O, from 10 to 1000
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) blkio_weight: Option<u16>,
+    /// Period of the CPU limit, in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub(crate) cpu_period: Option<u64>,
+    /// CPU time within a period, in microseconds; -1 is no limit
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true)]
+    pub(crate) cpu_quota: Option<i64>,
+    /// CPU time that may be saved up for bursts, in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub(crate) cpu_burst: Option<u64>,
+    /// Share of the CPU time, relative to others
+    #[arg(long, value_name = "SHARES", visible_alias = "cpu-shares")]
+    pub(crate) cpu_share: Option<u64>,
+    /// Period of the real-time CPU limit, in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub(crate) cpu_rt_period: Option<u64>,
+    /// Real-time CPU time within a period, in microseconds
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true)]
+    pub(crate) cpu_rt_runtime: Option<i64>,
+    /// 1 to run only when nobody else does
+    #[arg(long, value_name = "0|1")]
+    pub(crate) cpu_idle: Option<i64>,
+    /// CPUs, such as 0-3,8
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpuset_cpus: Option<String>,
+    /// Memory nodes
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpuset_mems: Option<String>,
+    /// Memory, in bytes or with a unit such as 64M; -1 is no limit
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = crate::update::parse_size)]
+    pub(crate) memory: Option<i64>,
+    /// Memory that is left to the container when memory is short
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = crate::update::parse_size)]
+    pub(crate) memory_reservation: Option<i64>,
+    /// Memory and swap together; -1 is no limit
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = crate::update::parse_size)]
+    pub(crate) memory_swap: Option<i64>,
+    /// Number of processes; -1 is no limit
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) pids_limit: Option<i64>,
+    /// Schema for the L3 cache, as linux.intelRdt.l3CacheSchema
+    #[arg(long, value_name = "SCHEMA")]
+    pub(crate) l3_cache_schema: Option<String>,
+    /// Schema for the memory bandwidth, as linux.intelRdt.memBwSchema
+    #[arg(long, value_name = "SCHEMA")]
+    pub(crate) mem_bw_schema: Option<String>,
+    /// The container
+    pub(crate) id: String,
+}
+
+/// The command line of a command that is refused, whatever it says.
+#[derive(Debug, Args)]
+pub(crate) struct Unsupported {
+    /// Whatever other runtimes take
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Form of the list.

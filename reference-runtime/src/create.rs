@@ -1,25 +1,26 @@
 //! `create`: from a bundle to a container that waits for `start`, as a table of stages.
 
-use crate::cgroup::{Placement, Tasks};
+use crate::cgroup::{Placement, Tasks, ownership};
 use crate::channel::{Channel, ToChild, ToParent};
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::hooks;
 use crate::init::{self, Handover};
-use crate::launch;
+use crate::launch::{self, Inherited};
+use crate::limited_file;
+use crate::listen_fds;
 use crate::log;
 use crate::mounts::idmap::{self, Prepared};
 use crate::net_devices::{self, Moved};
 use crate::plan::Plan;
+use crate::procfs::Procfs;
 use crate::state::{SPEC_VERSION, Status, document, process_stat};
 use crate::store::{Entry, Made, Phase, Process, Record, SharedMount, Store, write_pid_file};
 use crate::sys::credentials;
 use crate::sys::process::{self as sys, CLONE_NEWNS, CLONE_NEWPID, Child};
-use crate::{delete, terminal};
+use crate::{delete, previous_limits, root, terminal};
 use serde_json::Value;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -30,7 +31,13 @@ pub(crate) struct Options {
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) console_socket: Option<PathBuf>,
     pub(crate) preserve_fds: u32,
+    /// How many of them a service manager has opened.
+    pub(crate) listen_fds: u32,
     pub(crate) new_keyring: bool,
+    /// Whether the root is pivoted, or only moved over the old one.
+    pub(crate) pivot: bool,
+    /// What is to be taken for the mounted resctrl.
+    pub(crate) resctrl: Option<PathBuf>,
 }
 
 struct Create<'a> {
@@ -48,6 +55,8 @@ struct Create<'a> {
     channel: Option<Channel>,
     child: Option<Child>,
     net_devices: Vec<Moved>,
+    /// Directories of resctrl, also such as stay when the container is deleted.
+    resctrl: Vec<PathBuf>,
     /// A hook has failed: the container's life ends as one that began.
     hook_failed: bool,
     /// The root is mounted (by a process that will not take it off any more).
@@ -71,6 +80,10 @@ const STAGES: &[Stage] = &[
         name: "cgroups",
         run: |create| create.make_cgroups(),
     },
+    Stage {
+        name: "intelRdt",
+        run: |create| create.make_resctrl(),
+    },
     // Before the process, which inherits the descriptors.
     Stage {
         name: "terminal",
@@ -87,6 +100,17 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "namespaces",
         run: |create| create.clone_process(),
+    },
+    // After the process is made: limits that would not have let it be, and the owner, whom the
+    // maps of the user namespace tell.
+    Stage {
+        name: "cgroups",
+        run: |create| create.finish_cgroups(),
+    },
+    // Before anything runs in the container that would be outside of its class of service.
+    Stage {
+        name: "intelRdt",
+        run: |create| create.enter_resctrl(),
     },
     // Before the hooks, which may look at the container's network.
     Stage {
@@ -124,12 +148,16 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
     let bundle =
         fs::canonicalize(&options.bundle).call(|| format!("realpath({:?})", options.bundle))?;
     crate::store::check_id(id)?;
-    let (text, document) = read_config(&bundle)?;
-    let plan = Plan::new(&document, &bundle, id).stage("config.json")?;
+    let (text, mut document) = read_config(&bundle)?;
+    if let Some(process) = document.get_mut("process") {
+        listen_fds::tell(process, options.listen_fds);
+    }
+    let plan =
+        Plan::new(&document, &bundle, id, options.resctrl.as_deref()).stage("config.json")?;
     check_terminal(&plan, options)?;
     let entry = store.claim(id)?;
     let placement = plan.cgroup.placement();
-    let record = new_record(id, &plan, bundle.clone(), placement.clone());
+    let record = new_record(id, &plan, bundle.clone(), placement.clone())?;
     let mut create = Create {
         options,
         plan,
@@ -145,6 +173,7 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
         channel: None,
         child: None,
         net_devices: Vec::new(),
+        resctrl: Vec::new(),
         hook_failed: false,
         root_mounted: false,
     };
@@ -163,28 +192,11 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
 /// Reads and parses the configuration of a bundle.
 fn read_config(bundle: &Path) -> Result<(Vec<u8>, Value)> {
     let path = bundle.join("config.json");
-    let text = read_regular(&path).call(|| format!("read({path:?})"))?;
+    let text = limited_file::read_regular(&path).call(|| format!("read({path:?})"))?;
     crate::validate::config(&text)?;
     let document = serde_json::from_slice(&text)
         .map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
     Ok((text, document))
-}
-
-/// Reads a regular file: a pipe would hold the command up, and a device might have no end.
-pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
-    }
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    Ok(text)
 }
 
 fn check_terminal(plan: &Plan, options: &Options) -> Result<()> {
@@ -205,21 +217,31 @@ fn check_terminal(plan: &Plan, options: &Options) -> Result<()> {
     }
 }
 
-fn new_record(id: &str, plan: &Plan, bundle: PathBuf, cgroup: Placement) -> Record {
+fn new_record(id: &str, plan: &Plan, bundle: PathBuf, cgroup: Placement) -> Result<Record> {
     let joined = plan
         .namespaces
         .joined
         .iter()
         .find(|joined| joined.kind == CLONE_NEWNS);
-    let shared_mount = (!plan.own_mounts()).then(|| SharedMount {
-        target: plan.rootfs.clone(),
-        namespace: joined.map(|joined| joined.path.clone().into()),
-    });
-    Record {
+    let shared_mount = if plan.own_mounts() {
+        None
+    } else {
+        Some(SharedMount {
+            target: plan.rootfs.clone(),
+            namespace: joined.map(|joined| joined.path.clone().into()),
+            before: match joined {
+                None => Some(root::mount_id(&plan.rootfs)?),
+                Some(_) => None,
+            },
+        })
+    };
+    Ok(Record {
         oci_version: SPEC_VERSION.to_owned(),
         id: id.to_owned(),
         phase: Phase::Creating,
         process: None,
+        creator: std::process::id() as i32,
+        hook: None,
         bundle,
         annotations: plan.annotations.clone(),
         created: log::rfc3339(SystemTime::now()),
@@ -235,9 +257,15 @@ fn new_record(id: &str, plan: &Plan, bundle: PathBuf, cgroup: Placement) -> Reco
             .and_then(|seccomp| seccomp.agent.clone()),
         made: Made {
             shared_mount,
+            resctrl: plan
+                .intel_rdt
+                .as_ref()
+                .map(|rdt| rdt.planned())
+                .unwrap_or_default(),
             ..Made::default()
         },
-    }
+        resctrl: plan.intel_rdt.as_ref().map(|rdt| rdt.groups()),
+    })
 }
 
 impl Create<'_> {
@@ -249,6 +277,7 @@ impl Create<'_> {
         if written.is_err() {
             // Planned, but not made: undo must leave alone what another may have made there.
             self.record.cgroup = Placement::default();
+            self.record.made.resctrl.clear();
         }
         written
     }
@@ -259,18 +288,41 @@ impl Create<'_> {
         // claim a group that somebody else made after the plan.
         let planned = std::mem::replace(&mut self.record.cgroup, self.placement.clone());
         made?;
-        if self.plan.cgroup.default_path {
-            // A container with the same id below another state root has the same default: its
-            // delete would kill this one, and this one's limits would be its limits.
-            self.placement.expect_unused()?;
-        }
-        if self.record.cgroup != planned {
+        // A group in which somebody is would share this container's limits, device rules, pauses
+        // and end: also that of a container with the same id below another state root.
+        self.placement.expect_unused()?;
+        // Its maker keeps a group that was found empty, and gets it back as it was.
+        self.record.made.found_limits =
+            previous_limits::of_found_groups(&self.plan.cgroup.settings, &self.placement);
+        if self.record.cgroup != planned || !self.record.made.found_limits.is_empty() {
             self.entry.write(&self.record)?;
         }
         self.placement.apply(&self.plan.cgroup.settings)?;
         self.cgroup = self.placement.open_unified()?;
         self.tasks = self.placement.open_tasks()?;
         Ok(())
+    }
+
+    fn make_resctrl(&mut self) -> Result<()> {
+        let Some(rdt) = &self.plan.intel_rdt else {
+            return Ok(());
+        };
+        let planned = std::mem::take(&mut self.record.made.resctrl);
+        let result = rdt.make(&mut self.resctrl);
+        let own = |path: &&PathBuf| rdt.goes_with_container(path);
+        self.record.made.resctrl = self.resctrl.iter().filter(own).cloned().collect();
+        result?;
+        if self.record.made.resctrl != planned {
+            self.entry.write(&self.record)?;
+        }
+        Ok(())
+    }
+
+    fn enter_resctrl(&mut self) -> Result<()> {
+        match (&self.plan.intel_rdt, &self.child) {
+            (Some(rdt), Some(child)) => rdt.enter(child.pid),
+            _ => Ok(()),
+        }
     }
 
     fn connect_console(&mut self) -> Result<()> {
@@ -292,6 +344,7 @@ impl Create<'_> {
 
     fn clone_process(&mut self) -> Result<()> {
         let (parent, child) = Channel::pair()?;
+        let procfs = Procfs::at_proc()?;
         let listener = self
             .listener
             .take()
@@ -301,12 +354,14 @@ impl Create<'_> {
             record: &self.record,
             placement: &self.placement,
             channel: &child,
+            procfs: &procfs,
             tasks: std::mem::take(&mut self.tasks),
             listener,
             console: self.console.take(),
             prepared: std::mem::take(&mut self.prepared),
             new_keyring: self.options.new_keyring,
             preserve: self.options.preserve_fds,
+            pivot: self.options.pivot,
         };
         let cgroup = self.cgroup.take();
         let oom_score_adj = self
@@ -316,9 +371,12 @@ impl Create<'_> {
             .and_then(|process| process.oom_score_adj);
         let made = launch::launch(
             &self.plan,
-            cgroup.as_ref().map(AsFd::as_fd),
+            &Inherited {
+                cgroup: cgroup.as_ref().map(AsFd::as_fd),
+                channel: &child,
+                procfs: &procfs,
+            },
             &parent,
-            &child,
             // While the process still belongs to the caller, whose files procfs then shows.
             |pid| set_oom_score_adj(pid, oom_score_adj),
             || init::run(handover),
@@ -333,6 +391,14 @@ impl Create<'_> {
         self.channel = Some(parent);
         self.child = Some(made);
         Ok(())
+    }
+
+    fn finish_cgroups(&mut self) -> Result<()> {
+        self.placement.apply_late(&self.plan.cgroup.settings)?;
+        match &self.child {
+            Some(child) => ownership::hand_over(&self.placement, &self.plan, child.pid),
+            None => Ok(()),
+        }
     }
 
     fn move_net_devices(&mut self) -> Result<()> {
@@ -355,9 +421,20 @@ impl Create<'_> {
         hooks::enter_bundle(&self.record.bundle);
         let state = document(&self.record, Status::Creating).to_string();
         self.hook_failed = true;
-        hooks::run_all(&self.plan.hooks.prestart, state.as_bytes()).stage("prestart hook")?;
-        hooks::run_all(&self.plan.hooks.create_runtime, state.as_bytes())
+        // Noted before it runs, for a delete that has to end it when this command is no more.
+        let mut note = |pid| {
+            self.record.hook = process_stat(pid)?.map(|stat| Process {
+                pid,
+                start_time: stat.start_time,
+            });
+            self.entry.write(&self.record)
+        };
+        let hooks = &self.plan.hooks;
+        hooks::run_all_noted(&hooks.prestart, state.as_bytes(), &mut note)
+            .stage("prestart hook")?;
+        hooks::run_all_noted(&hooks.create_runtime, state.as_bytes(), &mut note)
             .stage("createRuntime hook")?;
+        self.record.hook = None;
         self.hook_failed = false;
         self.channel()?.tell_child(ToChild::Proceed)
     }
@@ -434,6 +511,8 @@ impl Create<'_> {
             }
             launch::end(child);
         }
+        // Of a container that never was, also a class that others could have shared goes.
+        self.record.made.resctrl = std::mem::take(&mut self.resctrl);
         if !self.root_mounted {
             // Whatever is mounted there is somebody else's.
             self.record.made.shared_mount = None;

@@ -2,12 +2,10 @@
 
 use crate::error::{CallContext, Error, Result};
 use crate::hooks::{self, Hooks};
-use crate::log;
-use crate::start;
 use crate::state::{Container, Status, document, is_alive};
-use crate::store::{Phase, Record, Store};
+use crate::store::{Entry, Process, Record, Store};
 use crate::sys::process;
-use std::fs;
+use crate::{intel_rdt, log, previous_limits, salvage, start, takeover};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -35,35 +33,46 @@ pub(crate) fn delete(store: &Store, id: &str, mercy: Mercy) -> Result<()> {
         }
         other => other?,
     };
-    // A hook of a create that is under way must get an error and not wait for its own end.
-    if entry.read()?.is_none() && entry.is_locked() {
-        return Err(Error::new("the container is being created"));
+    if mercy == Mercy::Force {
+        return force(entry);
     }
-    if let Ok(Some(record)) = entry.read()
-        && record.phase == Phase::Creating
-        && entry.is_locked()
-        && mercy != Mercy::Force
-    {
-        return Err(Error::new("the container is creating and not stopped"));
-    }
-    entry.lock()?;
-    if entry.read()?.is_none() {
-        // What a create that was killed at once has left.
-        return entry.remove();
-    }
-    let container = Container::load(entry)?;
-    let allowed = match container.status {
-        Status::Stopped => true,
-        Status::Created => mercy != Mercy::None,
-        _ => mercy == Mercy::Force,
+    let refused = |container: &Container| {
+        let status = container.status;
+        let allowed =
+            status == Status::Stopped || status == Status::Created && mercy == Mercy::Created;
+        (!allowed).then(|| {
+            Error::new(format!(
+                "the container is {} and not stopped",
+                status.name()
+            ))
+        })
     };
-    if !allowed {
-        return Err(Error::new(format!(
-            "the container is {} and not stopped",
-            container.status.name()
-        )));
+    if !entry.is_locked() && entry.read().map_err(damaged)?.is_none() {
+        // What a create that was killed at once has left, unless one begins just now.
+        entry.lock()?;
+        if entry.read()?.is_none() {
+            return entry.remove();
+        }
     }
-    try_destroy(container)
+    drop(entry);
+    try_destroy(Container::lock(store, id, refused)?)
+}
+
+fn damaged(error: Error) -> Error {
+    Error::new(format!("{error} (delete --force removes what is left)"))
+}
+
+/// Whatever the container does, whoever works on it, and whatever is left of it.
+fn force(entry: Entry) -> Result<()> {
+    if !takeover::lock(&entry)? {
+        // Somebody else has deleted it meanwhile, which is what is asked for.
+        return Ok(());
+    }
+    match entry.read() {
+        Ok(None) => entry.remove_all(),
+        Ok(Some(_)) => try_destroy(Container::load(entry)?),
+        Err(damage) => salvage::delete(&entry, &damage),
+    }
 }
 
 /// Destroys a container because of an error, which is the one to tell.
@@ -89,19 +98,31 @@ fn try_destroy(container: Container) -> Result<()> {
 /// Kills the container process and waits for its end.
 pub(crate) fn stop(container: &Container) -> Result<()> {
     if container.status == Status::Stopped {
-        if container.record.phase == Phase::Creating {
-            return start::end_abandoned(&container.entry);
-        }
         return Ok(());
     }
-    if container.status == Status::Paused {
+    if container.record.cgroup.is_frozen() {
         // A frozen process is killed only when it thaws.
         container.record.cgroup.thaw()?;
     }
-    let Ok(pidfd) = container.pidfd() else {
+    if container.status == Status::Creating {
+        // A create that was killed may have left a hook, and a process of which nobody was told.
+        takeover::end_hook(&container.record)?;
+        end_process(container)?;
+        return start::end_abandoned(&container.entry);
+    }
+    end_process(container)
+}
+
+fn end_process(container: &Container) -> Result<()> {
+    let (Ok(pidfd), Some(process)) = (container.pidfd(), container.record.process) else {
         return Ok(());
     };
-    match process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
+    end(pidfd.as_fd(), process)
+}
+
+/// Kills a process and waits until it can no longer run.
+pub(crate) fn end(pidfd: std::os::fd::BorrowedFd<'_>, process: Process) -> Result<()> {
+    match process::pidfd_send_signal(pidfd, libc::SIGKILL) {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
         other => other.call(|| "pidfd_send_signal(SIGKILL)")?,
     }
@@ -110,31 +131,32 @@ pub(crate) fn stop(container: &Container) -> Result<()> {
         // In slices: the kernel tells the end of a pid namespace's first process only when all of
         // the others have been reaped, which may be the business of somebody who is slow.
         let slice = Instant::now() + Duration::from_millis(20);
-        let told = process::wait_readable(pidfd.as_fd(), Some(slice)).call(|| "poll(pidfd)")?;
-        let process = container.record.process.filter(|_| !told);
-        if process.map(is_alive).transpose()? != Some(true) {
+        let told = process::wait_readable(pidfd, Some(slice)).call(|| "poll(pidfd)")?;
+        if told || !is_alive(process)? {
             return Ok(());
         }
     }
-    Err(Error::new(
-        "the container process does not end after SIGKILL",
-    ))
+    Err(Error::new(format!(
+        "process {} does not end after SIGKILL",
+        process.pid
+    )))
 }
 
 /// Undoes what create made outside the container's own namespaces.
 pub(crate) fn undo(record: &Record) -> Result<()> {
     let cgroups = record.cgroup.remove();
+    let limits = previous_limits::restore(&record.made.found_limits);
     let root = record
         .made
         .shared_mount
         .as_ref()
         .map_or(Ok(()), crate::root::detach_shared);
-    let mut resctrl = Ok(());
-    for dir in &record.made.resctrl {
-        match fs::remove_dir(dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            other => resctrl = resctrl.and(other.call(|| format!("rmdir({dir:?})"))),
-        }
-    }
-    cgroups.and(root).and(resctrl)
+    let resctrl = record
+        .made
+        .resctrl
+        .iter()
+        .rev()
+        .map(|directory| intel_rdt::remove(directory))
+        .fold(Ok(()), Result::and);
+    cgroups.and(limits).and(root).and(resctrl)
 }

@@ -4,11 +4,14 @@
 //! once, and clones the new process, which is then in its pid namespace too.
 
 use crate::cgroup::Tasks;
-use crate::channel::{Channel, ToParent};
+use crate::channel::{Channel, Heard, ToParent};
 use crate::create;
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::launch::{self, run_to_end};
+use crate::limited_file;
+use crate::listen_fds;
+use crate::listener;
 use crate::log;
 use crate::process::capabilities::SYS_ADMIN;
 use crate::process::{Process, limits};
@@ -17,13 +20,13 @@ use crate::run;
 use crate::seccomp::Seccomp;
 use crate::state::{Container, Status};
 use crate::store::{Store, write_pid_file};
-use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_RDWR, cwd};
+use crate::subgroups;
+use crate::sys::files::{self, O_DIRECTORY, O_PATH, cwd};
 use crate::sys::process::{self, CLONE_NEWUSER, CLONE_PARENT, Child, Side};
 use crate::sys::{credentials, socket, terminal};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,22 +50,29 @@ pub(crate) struct Options {
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) detach: bool,
     pub(crate) preserve_fds: u32,
+    /// How many of them a service manager has opened.
+    pub(crate) listen_fds: u32,
     pub(crate) new_keyring: bool,
+    /// Groups below the container's own, as the command line names them.
+    pub(crate) cgroups: Vec<String>,
+    /// Also in a paused container.
+    pub(crate) ignore_paused: bool,
 }
 
 /// The command. The exit code is the program's.
 pub(crate) fn exec(store: &Store, id: &str, options: &Options) -> Result<ExitCode> {
     let container = Container::load(store.open(id)?)?;
-    if !matches!(container.status, Status::Created | Status::Running) {
-        return Err(Error::new(format!(
-            "the container is {} and not running",
-            container.status.name()
-        )));
+    match container.status {
+        Status::Created | Status::Running => {}
+        // The program will run when the container is resumed, for which this command waits.
+        Status::Paused if options.ignore_paused => {}
+        _ => return Err(container.not_running()),
     }
     let text = container.entry.read_config()?;
     let config: Value = serde_json::from_slice(&text)
         .map_err(|error| Error::new(format!("config.json: {error}")))?;
-    let document = json!({ "process": plan_document(&config, options)? });
+    let mut document = json!({ "process": plan_document(&config, options)? });
+    listen_fds::tell(&mut document["process"], options.listen_fds);
     let document = Node::root(&document)?;
     let process = Process::plan(&document.required("process", document.object("process")?)?)?;
     let config = Node::root(&config)?;
@@ -87,12 +97,15 @@ pub(crate) fn exec(store: &Store, id: &str, options: &Options) -> Result<ExitCod
         Some(path) => Some(crate::terminal::connect(path)?),
         None => None,
     };
+    let placement = subgroups::select(&container.record.cgroup, &options.cgroups)?;
     let exec = Exec {
         pidfd: container.pidfd()?,
         root: open_root(&container)?,
+        procfs: Procfs::at_proc()?,
         // What the container joined or has new, it is in; the rest is the runtime's own.
         namespaces: own_namespaces(linux.as_ref())?,
-        tasks: container.record.cgroup.open_tasks()?,
+        tasks: placement.open_tasks()?,
+        unified: placement.open_unified()?,
         container: &container,
         process: &process,
         seccomp: seccomp.as_ref(),
@@ -141,7 +154,7 @@ fn open_root(container: &Container) -> Result<OwnedFd> {
 /// The `process` of the new process: a document of its own, or the container's with changes.
 fn plan_document(config: &Value, options: &Options) -> Result<Value> {
     if let Some(path) = &options.process {
-        let text = fs::read(path).call(|| format!("read({path:?})"))?;
+        let text = limited_file::read_any(path).call(|| format!("read({path:?})"))?;
         crate::validate::process(&text, &path.display().to_string())?;
         return serde_json::from_slice(&text)
             .map_err(|error| Error::new(format!("{}: {error}", path.display())));
@@ -229,8 +242,12 @@ struct Exec<'a> {
     options: &'a Options,
     pidfd: OwnedFd,
     root: OwnedFd,
+    /// The runtime's: what the container has at /proc is its own affair.
+    procfs: Procfs,
     namespaces: u64,
     tasks: Vec<Tasks>,
+    /// The group of version 2.
+    unified: Option<OwnedFd>,
     console: Option<OwnedFd>,
 }
 
@@ -238,15 +255,13 @@ impl Exec<'_> {
     /// Makes the process and returns when it has become the program.
     fn run(&self) -> Result<Child> {
         let (parent, child) = Channel::pair()?;
-        let cgroup = self.container.record.cgroup.open_unified()?;
-        let ferry =
-            match process::clone3(0, cgroup.as_ref().map(AsFd::as_fd)).call(|| "clone3(0)")? {
-                Side::Child => {
-                    drop(parent);
-                    run_to_end(|| tell(&child, self.ferry(&child)))
-                }
-                Side::Parent(ferry) => ferry,
-            };
+        let ferry = match self.clone_ferry()? {
+            Side::Child => {
+                drop(parent);
+                run_to_end(|| tell(&child, self.ferry(&child)))
+            }
+            Side::Parent(ferry) => ferry,
+        };
         drop(child);
         let made = match hear(&parent) {
             Ok(ToParent::Cloned(pid)) => {
@@ -266,6 +281,22 @@ impl Exec<'_> {
         followed.map(|()| made)
     }
 
+    /// Clones the ferry into the group of version 2.
+    fn clone_ferry(&self) -> Result<Side> {
+        let into = |group: Option<&OwnedFd>| process::clone3(0, group.map(AsFd::as_fd));
+        match into(self.unified.as_ref()) {
+            // A program that manages groups of its own has moved down into one: then only groups
+            // without groups below them may hold processes.
+            Err(error)
+                if error.raw_os_error() == Some(libc::EBUSY) && self.options.cgroups.is_empty() =>
+            {
+                into(subgroups::of_container_process(self.container)?.as_ref())
+            }
+            other => other,
+        }
+        .call(|| "clone3(CLONE_INTO_CGROUP)")
+    }
+
     /// The parent's part until the new process is the program.
     fn follow(&self, channel: &Channel, child: &Child) -> Result<()> {
         create::set_oom_score_adj(child.pid, self.process.oom_score_adj)?;
@@ -283,9 +314,14 @@ impl Exec<'_> {
         loop {
             match channel.hear_exec()? {
                 // Exec has closed the other end.
-                (None, None) => return Ok(()),
-                (None, Some(listener)) => self.hand_over(child.pid, &listener)?,
-                (Some(error), _) => return Err(Error::new(error).told()),
+                Heard::End => return Ok(()),
+                Heard::Listener(listener) => self.hand_over(child.pid, &listener)?,
+                Heard::Announcement(number, memory) => {
+                    let (listener, flag) = listener::take(child.pidfd.as_fd(), number, &memory)?;
+                    self.hand_over(child.pid, &listener)?;
+                    flag.raise();
+                }
+                Heard::Failed(error) => return Err(Error::new(error).told()),
             }
         }
     }
@@ -333,7 +369,7 @@ impl Exec<'_> {
         // The ferry shares the channel, and its word must come first.
         channel.hear_parent(crate::channel::ToChild::Known)?;
         let plan = self.process;
-        let mut keep = vec![channel.as_fd(), self.root.as_fd()];
+        let mut keep = vec![channel.as_fd(), self.root.as_fd(), self.procfs.as_fd()];
         keep.extend(self.console.as_ref().map(AsFd::as_fd));
         files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
         process::reset_signals();
@@ -360,7 +396,7 @@ impl Exec<'_> {
             other => other.map(|()| false)?,
         };
         if let Some(label) = &plan.label {
-            label.apply(&Procfs::open()?)?;
+            label.apply(&Procfs::detached(&self.procfs)?)?;
         }
         let again = match plan.enter_cwd() {
             Err(error) if Process::cwd_is_forbidden(&error) => true,
@@ -386,7 +422,15 @@ impl Exec<'_> {
         plan.program.check()?;
         files::cloexec_from(3 + self.options.preserve_fds)
             .call(|| "close_range(CLOSE_RANGE_CLOEXEC)")?;
-        if let Some(seccomp) = self.seccomp
+        if let Some(seccomp) = self.seccomp.filter(|seccomp| seccomp.listener_is_taken) {
+            let send = |message: &[u8], file: BorrowedFd<'_>| {
+                socket::send(channel.as_fd(), message, Some(file))
+            };
+            let taken = listener::announce(send)?;
+            // Not to be closed: from here on also that may be a call that waits for the agent.
+            std::mem::forget(seccomp.load()?);
+            listener::wait_until_taken(&taken)?;
+        } else if let Some(seccomp) = self.seccomp
             && let Some(listener) = seccomp.load()?
         {
             socket::send(channel.as_fd(), b"s", Some(listener.as_fd()))
@@ -399,13 +443,10 @@ impl Exec<'_> {
     fn take_terminal(&self, console: &OwnedFd) -> Result<()> {
         let pointer = "/process/terminal";
         let path = "/dev/pts/ptmx";
-        let master = files::openat(cwd(), path.as_ref(), O_RDWR | libc::O_NOCTTY, 0)
-            .call(|| format!("open({path:?}, O_RDWR)"))
+        let found = files::openat(cwd(), path.as_ref(), O_PATH, 0)
+            .call(|| format!("open({path:?}, O_PATH)"))
             .at(pointer)?;
-        let stat = files::fstat(master.as_fd()).call(|| format!("fstat({path:?})"))?;
-        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(5, 2) {
-            return Err(Error::new(format!("{path:?} is no terminal multiplexer")).at(pointer));
-        }
+        let master = crate::terminal::open_multiplexer(found.as_fd(), &self.procfs)?;
         let peer = terminal::open_peer(master.as_fd())
             .call(|| "ioctl(TIOCGPTPEER)")
             .at(pointer)?;

@@ -34,7 +34,7 @@ pub(crate) fn document() -> Value {
             "apparmor": {"enabled": true},
             "selinux": {"enabled": true},
             "memoryPolicy": {"modes": first(memory_policy::MODES), "flags": first(memory_policy::FLAGS)},
-            "intelRdt": {"enabled": false},
+            "intelRdt": {"enabled": true, "schemata": true, "monitoring": true},
             "mountExtensions": {"idmap": {"enabled": true}},
             "netDevices": {"enabled": true}
         }

@@ -126,7 +126,16 @@ impl Program {
 
     /// Runs the program to its end in the caller's namespaces and working directory.
     pub(crate) fn run(&self, stdin: &[u8]) -> Result<()> {
-        let result = self.try_run(stdin);
+        self.run_noted(stdin, |_| Ok(()))
+    }
+
+    /// The same; `note` learns the pid before the program runs, and if it fails none does.
+    pub(crate) fn run_noted(
+        &self,
+        stdin: &[u8],
+        note: impl FnOnce(i32) -> Result<()>,
+    ) -> Result<()> {
+        let result = self.try_run(stdin, note);
         if self.pointer.is_empty() {
             result
         } else {
@@ -134,12 +143,19 @@ impl Program {
         }
     }
 
-    fn try_run(&self, stdin: &[u8]) -> Result<()> {
+    fn try_run(&self, stdin: &[u8], note: impl FnOnce(i32) -> Result<()>) -> Result<()> {
         // A file and not a pipe: a hook need not read, and writing must never block.
         let stdin = files::memory_file("state", stdin).call(|| "memfd_create(\"state\")")?;
         let (reading, writing) = files::pipe().call(|| "pipe2(O_CLOEXEC)")?;
+        let (word, give_word) = files::pipe().call(|| "pipe2(O_CLOEXEC)")?;
         let child = match process::clone3(0, None).call(|| "clone3(0)")? {
             Side::Child => {
+                drop(give_word);
+                // A hook does not outlive who waits for it. Without the word, nobody does.
+                let _ = process::set_parent_death_signal(libc::SIGKILL);
+                if File::from(word).read_exact(&mut [0]).is_err() {
+                    process::exit_now(127);
+                }
                 let error = self.become_program(stdin.as_fd());
                 let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
                 // The pipe is the only way left to say why; if that fails, the exit status remains.
@@ -148,11 +164,22 @@ impl Program {
             }
             Side::Parent(child) => child,
         };
-        drop(writing);
-        let mut errno = [0; 4];
-        let failed = File::from(reading).read_exact(&mut errno).is_ok();
+        drop((writing, word));
+        if let Err(error) = note(child.pid) {
+            drop(give_word);
+            process::wait_for(child.pid).call(|| format!("waitpid({})", child.pid))?;
+            return Err(error);
+        }
+        // It counts from here: also an exec can take for ever, on a file system that does not answer.
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
-        let ended = process::wait_readable(child.pidfd.as_fd(), deadline).call(|| "poll(pidfd)")?;
+        // Whoever has been killed meanwhile needs no word.
+        let _ = File::from(give_word).write_all(b"g");
+        // Readable with the error of exec, or closed by its success.
+        let executed = process::wait_readable(reading.as_fd(), deadline).call(|| "poll(hook)")?;
+        let ended = executed
+            && process::wait_readable(child.pidfd.as_fd(), deadline).call(|| "poll(pidfd)")?;
+        let mut errno = [0; 4];
+        let failed = executed && File::from(reading).read_exact(&mut errno).is_ok();
         if !ended {
             // The whole process group: a hook's own children must not outlive it.
             let _ = process::kill(-child.pid, libc::SIGKILL);
@@ -197,6 +224,17 @@ impl Program {
 /// Runs a list in its order; the first failure ends it.
 pub(crate) fn run_all(programs: &[Program], state: &[u8]) -> Result<()> {
     programs.iter().try_for_each(|program| program.run(state))
+}
+
+/// The same; `note` learns the pid of each before it runs.
+pub(crate) fn run_all_noted(
+    programs: &[Program],
+    state: &[u8],
+    mut note: impl FnMut(i32) -> Result<()>,
+) -> Result<()> {
+    programs
+        .iter()
+        .try_for_each(|program| program.run_noted(state, &mut note))
 }
 
 /// Runs the poststop hooks: a failure is a warning, and the next hook runs.
@@ -264,5 +302,34 @@ mod tests {
         );
         let slow = json!({"path": "/bin/sh", "args": ["sh", "-c", "sleep 60; true"], "timeout": 1});
         assert!(error(slow).contains("aborted after its timeout of 1 s"));
+    }
+
+    #[test]
+    fn a_timeout_counts_while_exec_waits_too() {
+        let path = std::env::temp_dir().join(format!("refrun-hook-{}", std::process::id()));
+        std::fs::copy("/bin/true", &path).unwrap();
+        let held = File::options().write(true).open(&path).unwrap();
+        files::take_lease(&held).unwrap();
+        let hook = program(json!({"path": path, "timeout": 1})).unwrap();
+        let begun = Instant::now();
+        let error = hook.run(b"").unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            error.contains("aborted after its timeout of 1 s"),
+            "{error}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_hook_that_cannot_be_noted_does_not_run() {
+        let path = std::env::temp_dir().join(format!("refrun-noted-{}", std::process::id()));
+        let hook = program(json!({"path": "/usr/bin/touch", "args": ["touch", path]})).unwrap();
+        let refuse = |_| Err(Error::new("no place"));
+        assert_eq!(
+            hook.run_noted(b"", refuse).unwrap_err().to_string(),
+            "no place"
+        );
+        assert!(!path.exists());
     }
 }

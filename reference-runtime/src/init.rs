@@ -5,8 +5,10 @@ use crate::cgroup::{Placement, Tasks};
 use crate::channel::{Channel, ToChild, ToParent};
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::launch;
+use crate::listener;
 use crate::mounts::Sources;
 use crate::mounts::apply::{self, Environment, ReadOnlyLater};
+use crate::mounts::attributes;
 use crate::mounts::idmap::Prepared;
 use crate::plan::Plan;
 use crate::process::Process;
@@ -16,7 +18,7 @@ use crate::rootfs::Rootfs;
 use crate::start::{Answer, Waiting};
 use crate::store::Record;
 use crate::sys::files::{self, O_DIRECTORY, O_PATH, cwd};
-use crate::sys::mount::{self, AT_EMPTY_PATH, AT_RECURSIVE, MountAttr};
+use crate::sys::mount::{self, AT_RECURSIVE, MountAttr};
 use crate::sys::{process, socket};
 use crate::{devices, hooks, paths, state, sysctl, terminal};
 use std::ffi::OsStr;
@@ -28,6 +30,8 @@ pub(crate) struct Handover<'a> {
     pub(crate) record: &'a Record,
     pub(crate) placement: &'a Placement,
     pub(crate) channel: &'a Channel,
+    /// The host's procfs, from before anybody else's could be in its place.
+    pub(crate) procfs: &'a Procfs,
     pub(crate) tasks: Vec<Tasks>,
     pub(crate) listener: OwnedFd,
     pub(crate) console: Option<OwnedFd>,
@@ -36,6 +40,8 @@ pub(crate) struct Handover<'a> {
     pub(crate) new_keyring: bool,
     /// Descriptors from 3 on that the caller passes on to the program.
     pub(crate) preserve: u32,
+    /// Whether the root is pivoted, or only moved over the old one.
+    pub(crate) pivot: bool,
 }
 
 struct Init<'a> {
@@ -167,6 +173,9 @@ pub(crate) fn run(handover: Handover<'_>) -> i32 {
     let channel = handover.channel;
     process::reset_signals();
     process::set_name(c"refrun:init");
+    // Until it waits for `start`, this process is nothing without its create, which may be killed.
+    // If that has happened already, the end of the channel tells.
+    let _ = process::set_parent_death_signal(libc::SIGKILL);
     let mut init = Init {
         handover,
         plan,
@@ -195,7 +204,8 @@ pub(crate) fn run(handover: Handover<'_>) -> i32 {
     let ready = ToParent::Ready {
         limits_refused: init.limits_refused,
     };
-    if channel.tell_parent(&ready).is_err() {
+    let independent = process::set_parent_death_signal(0);
+    if independent.is_err() || channel.tell_parent(&ready).is_err() {
         init.undo();
         return 1;
     }
@@ -215,7 +225,11 @@ pub(crate) fn run(handover: Handover<'_>) -> i32 {
 impl<'a> Init<'a> {
     fn close_descriptors(&mut self) -> Result<()> {
         let handover = &self.handover;
-        let mut keep = vec![handover.channel.as_fd(), handover.listener.as_fd()];
+        let mut keep = vec![
+            handover.channel.as_fd(),
+            handover.procfs.as_fd(),
+            handover.listener.as_fd(),
+        ];
         keep.extend(handover.console.as_ref().map(AsFd::as_fd));
         keep.extend(handover.tasks.iter().map(Tasks::as_fd));
         keep.extend(handover.prepared.iter().filter_map(Prepared::as_fd));
@@ -263,7 +277,9 @@ impl<'a> Init<'a> {
         {
             return Ok(());
         }
-        launch::become_root(self.plan.mappings.map_root())
+        launch::become_root(self.plan.mappings.map_root())?;
+        // The kernel has forgotten it with the change of the user.
+        process::set_parent_death_signal(libc::SIGKILL).call(|| "prctl(PR_SET_PDEATHSIG)")
     }
 
     fn protect(&mut self) -> Result<()> {
@@ -327,19 +343,14 @@ impl<'a> Init<'a> {
         if own {
             // The whole copy of the host's table, also what will be dropped with the old root:
             // what is unmounted in a shared mount would be unmounted on the host.
-            propagate(cwd(), OsStr::new("/"), AT_RECURSIVE, libc::MS_SLAVE)?;
+            attributes::propagate_root(libc::MS_SLAVE, AT_RECURSIVE)
+                .call(|| "mount_setattr(\"/\", MS_SLAVE)")?;
         }
         let kind = match self.plan.root_propagation {
             None | Some(libc::MS_SHARED | libc::MS_SLAVE) => libc::MS_SLAVE,
             Some(_) => libc::MS_PRIVATE,
         };
         let kind = if own { kind } else { libc::MS_PRIVATE };
-        propagate(
-            tree.as_fd(),
-            OsStr::new(""),
-            AT_EMPTY_PATH | AT_RECURSIVE,
-            kind,
-        )?;
         // Over the root of the new namespace: no path is needed that might be out of reach. In a
         // namespace that others use too, only the bundle's own place may be covered.
         let place = if own {
@@ -349,9 +360,20 @@ impl<'a> Init<'a> {
         };
         let target = files::openat(cwd(), place, O_PATH | O_DIRECTORY, 0)
             .call(|| format!("open({place:?}, O_PATH)"))?;
-        mount::attach(tree.as_fd(), target.as_fd())
-            .call(|| format!("move_mount(rootfs, {place:?})"))
-            .at("/root/path")?;
+        let attr = MountAttr {
+            propagation: kind,
+            ..MountAttr::default()
+        };
+        let procfs = self.handover.procfs;
+        let set = || {
+            attributes::set(tree.as_fd(), AT_RECURSIVE, &attr, procfs)
+                .call(|| format!("mount_setattr(rootfs, propagation {kind:#x})"))
+        };
+        let attach = || {
+            mount::attach(tree.as_fd(), target.as_fd())
+                .call(|| format!("move_mount(rootfs, {place:?})"))
+        };
+        attributes::set_and_attach(set, attach).at("/root/path")?;
         if !own {
             let way = files::openat(cwd(), OsStr::new("/"), O_PATH | O_DIRECTORY, 0)
                 .call(|| "open(\"/\", O_PATH)")?;
@@ -365,6 +387,7 @@ impl<'a> Init<'a> {
         let rootfs = self.rootfs.as_mut().ok_or_else(out_of_order)?;
         let sources = self.sources.take().ok_or_else(out_of_order)?;
         let environment = Environment {
+            procfs: self.handover.procfs,
             cgroup: self.handover.placement,
             own_cgroup_namespace: self.plan.namespaces.own(process::CLONE_NEWCGROUP),
         };
@@ -390,7 +413,12 @@ impl<'a> Init<'a> {
             return Ok(());
         };
         let rootfs = self.rootfs.as_ref().ok_or_else(out_of_order)?;
-        self.terminal = Some(terminal::make(plan, rootfs, console.as_fd())?);
+        self.terminal = Some(terminal::make(
+            plan,
+            rootfs,
+            console.as_fd(),
+            self.handover.procfs,
+        )?);
         Ok(())
     }
 
@@ -398,19 +426,19 @@ impl<'a> Init<'a> {
         if self.plan.sysctls.is_empty() {
             return Ok(());
         }
-        sysctl::apply(&self.plan.sysctls, &Procfs::open()?)
+        sysctl::apply(&self.plan.sysctls, &Procfs::detached(self.handover.procfs)?)
     }
 
     fn finish_read_only(&mut self) -> Result<()> {
-        std::mem::take(&mut self.later).apply()
+        std::mem::take(&mut self.later).apply(self.handover.procfs)
     }
 
     fn cover_paths(&mut self) -> Result<()> {
         let rootfs = self.rootfs.as_ref().ok_or_else(out_of_order)?;
-        paths::make_read_only(&self.plan.readonly_paths, rootfs)?;
+        paths::make_read_only(&self.plan.readonly_paths, rootfs, self.handover.procfs)?;
         paths::mask(&self.plan.masked_paths, rootfs)?;
         if self.plan.root_readonly {
-            apply::set_read_only(rootfs.fd(), 0).at("/root/readonly")?;
+            attributes::set_read_only(rootfs.fd(), self.handover.procfs).at("/root/readonly")?;
         }
         Ok(())
     }
@@ -439,7 +467,12 @@ impl<'a> Init<'a> {
     fn enter_root(&mut self) -> Result<()> {
         let rootfs = self.rootfs.take().ok_or_else(out_of_order)?;
         files::fchdir(rootfs.fd()).call(|| "fchdir(rootfs)")?;
-        if self.plan.own_mounts() {
+        if self.plan.own_mounts() && !self.handover.pivot {
+            // A root that cannot be pivoted (a ramdisk) stays below the new one. What is mounted
+            // on it goes first: a procfs that is not covered would let one be mounted anew.
+            detach_all_below_root()?;
+            files::chroot(OsStr::new(".")).call(|| "chroot(\".\")")?;
+        } else if self.plan.own_mounts() {
             // The old root ends up over the new one, where the next call takes it off.
             mount::pivot_root(OsStr::new("."), OsStr::new("."))
                 .call(|| "pivot_root(\".\", \".\")")?;
@@ -451,7 +484,9 @@ impl<'a> Init<'a> {
         match self.plan.root_propagation {
             // A root with peers could not have been pivoted.
             Some(kind @ (libc::MS_SHARED | libc::MS_UNBINDABLE)) => {
-                propagate(cwd(), OsStr::new("/"), 0, kind).at("/linux/rootfsPropagation")
+                attributes::propagate_root(kind, 0)
+                    .call(|| format!("mount_setattr(\"/\", propagation {kind:#x})"))
+                    .at("/linux/rootfsPropagation")
             }
             _ => Ok(()),
         }
@@ -480,7 +515,7 @@ impl<'a> Init<'a> {
             other => other?,
         }
         if let Some(label) = &plan.label {
-            label.apply(&Procfs::open()?)?;
+            label.apply(&Procfs::detached(self.handover.procfs)?)?;
         }
         Ok(())
     }
@@ -564,6 +599,12 @@ impl<'a> Init<'a> {
         let Some(seccomp) = &self.plan.seccomp else {
             return Ok(());
         };
+        if seccomp.listener_is_taken {
+            let taken = caller.announce_listener()?;
+            // Not to be closed: from here on also that may be a call that waits for the agent.
+            std::mem::forget(seccomp.load()?);
+            return listener::wait_until_taken(&taken);
+        }
         match seccomp.load()? {
             Some(listener) => caller.hand_over(&listener),
             None => Ok(()),
@@ -580,13 +621,21 @@ impl<'a> Init<'a> {
     }
 }
 
-fn propagate(dir: std::os::fd::BorrowedFd<'_>, path: &OsStr, flags: u32, kind: u64) -> Result<()> {
-    let attr = MountAttr {
-        propagation: kind,
-        ..MountAttr::default()
-    };
-    mount::set_attributes(dir, path, flags, &attr)
-        .call(|| format!("mount_setattr({path:?}, propagation {kind:#x})"))
+/// Takes off what is mounted below the old root, all of which this namespace has for itself.
+fn detach_all_below_root() -> Result<()> {
+    let path = "/proc/self/mountinfo";
+    let table = std::fs::read_to_string(path).call(|| format!("read({path:?})"))?;
+    for line in table.lines() {
+        let Some(target) = line.split(' ').nth(4).filter(|target| *target != "/") else {
+            continue;
+        };
+        match mount::detach(&mount::unescape(target)) {
+            // It went with what it was mounted on, or is hidden by the new root.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) => {}
+            other => other.call(|| format!("umount2({target:?}, MNT_DETACH)"))?,
+        }
+    }
+    Ok(())
 }
 
 fn out_of_order() -> Error {

@@ -1,9 +1,11 @@
 //! `kill`: sends a signal to the container process.
 
 use crate::error::{CallContext, Error, Result};
+use crate::members;
 use crate::state::{Container, Status};
 use crate::store::Store;
 use crate::sys::process;
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 
 /// The names of signal(7), with the number on this architecture.
@@ -49,7 +51,7 @@ const NAMES: &[(&str, i32)] = &[
 pub(crate) enum Whom {
     /// The container process.
     Process,
-    /// Every process in the container's cgroups as well.
+    /// Every process of the container.
     All,
 }
 
@@ -64,42 +66,49 @@ pub(crate) fn kill(store: &Store, id: &str, signal: &str, whom: Whom) -> Result<
         container.status,
         Status::Created | Status::Running | Status::Paused
     ) {
-        return Err(Error::new(format!(
-            "the container is {} and neither created nor running",
-            container.status.name()
-        )));
+        return Err(container.not_running());
     }
     let pidfd = container.pidfd()?;
     process::pidfd_send_signal(pidfd.as_fd(), signal)
-        .call(|| format!("pidfd_send_signal({signal})"))
+        .call(|| format!("pidfd_send_signal({signal})"))?;
+    end_pause(&container, signal)
 }
 
-/// Engines send to all even after the container process has ended, for those that it has left behind.
+/// To every process, also after the container process has ended, for those that it has left
+/// behind; that there is none is no error, since then nobody has missed the signal.
 fn kill_all(container: &Container, signal: i32) -> Result<()> {
-    let mut found = false;
-    if let Ok(pidfd) = container.pidfd() {
-        process::pidfd_send_signal(pidfd.as_fd(), signal)
-            .call(|| format!("pidfd_send_signal({signal})"))?;
-        found = true;
+    if signal == libc::SIGKILL && container.record.cgroup.kill_at_once()? {
+        return Ok(());
     }
-    let own = container.record.process.map(|process| process.pid);
-    for pid in container.record.cgroup.members()? {
-        if own == Some(pid) {
-            continue;
+    let mut told = HashSet::new();
+    // Until nobody new is found: processes may be made while the signal is sent to others.
+    for _ in 0..100 {
+        let mut new = false;
+        for pid in members::processes(container)? {
+            // Whoever ends meanwhile needs no signal.
+            let Ok(pidfd) = process::pidfd_open(pid) else {
+                continue;
+            };
+            // Only what is still a process of the container when its descriptor is held.
+            if !told.contains(&pid) && members::processes(container)?.contains(&pid) {
+                let _ = process::pidfd_send_signal(pidfd.as_fd(), signal);
+                told.insert(pid);
+                new = true;
+            }
         }
-        found = true;
-        // Whoever ends meanwhile needs no signal.
-        if let Ok(pidfd) = process::pidfd_open(pid)
-            && container.record.cgroup.members()?.contains(&pid)
-        {
-            let _ = process::pidfd_send_signal(pidfd.as_fd(), signal);
+        if !new {
+            break;
         }
     }
-    if found {
-        Ok(())
-    } else {
-        Err(Error::new("the container has no process left"))
+    end_pause(container, signal)
+}
+
+/// Under version 1 a frozen process does not even end.
+fn end_pause(container: &Container, signal: i32) -> Result<()> {
+    if signal == libc::SIGKILL && container.record.cgroup.is_frozen() {
+        container.record.cgroup.thaw()?;
     }
+    Ok(())
 }
 
 /// A name with or without `SIG`, in any case, or a number.

@@ -11,12 +11,12 @@ use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::id_mappings::{Mapping, lines};
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
+use crate::procfs::Procfs;
 use crate::sys::credentials;
 use crate::sys::process::{
     self, CLONE_NEWCGROUP, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT, Child, Side,
 };
 use crate::time_offsets;
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -29,24 +29,34 @@ pub(crate) fn needs_ferry(plan: &Plan) -> bool {
         || (namespaces.new & CLONE_NEWUSER != 0 && !namespaces.joined.is_empty())
 }
 
+/// What the new processes have from the start.
+#[derive(Debug)]
+pub(crate) struct Inherited<'a> {
+    /// The group of version 2.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    /// Their end of the channel.
+    pub(crate) channel: &'a Channel,
+    /// The host's procfs.
+    pub(crate) procfs: &'a Procfs,
+}
+
 /// Makes the container process, which runs `init` and never returns.
 ///
 /// If the user namespace is new, its maps are written before this returns.
 /// `before_mapped` is done with the pid while the process still waits for them.
 pub(crate) fn launch(
     plan: &Plan,
-    cgroup: Option<BorrowedFd<'_>>,
+    inherited: &Inherited<'_>,
     parent: &Channel,
-    child: &Channel,
     before_mapped: impl FnOnce(i32) -> Result<()>,
     init: impl FnOnce() -> i32,
 ) -> Result<Child> {
     // The cgroup namespace is unshared later, from inside the cgroup.
     let flags = plan.namespaces.new & !CLONE_NEWCGROUP;
     if needs_ferry(plan) {
-        return launch_by_ferry(plan, flags, cgroup, parent, child, before_mapped, init);
+        return launch_by_ferry(plan, flags, inherited, parent, before_mapped, init);
     }
-    match process::clone3(flags, cgroup).call(|| format!("clone3({flags:#x})"))? {
+    match process::clone3(flags, inherited.cgroup).call(|| format!("clone3({flags:#x})"))? {
         Side::Child => run_to_end(init),
         Side::Parent(made) => {
             let set_up = before_mapped(made.pid).and_then(|()| write_maps(plan, parent, made.pid));
@@ -84,15 +94,15 @@ fn write_maps(plan: &Plan, parent: &Channel, pid: i32) -> Result<()> {
 fn launch_by_ferry(
     plan: &Plan,
     flags: u64,
-    cgroup: Option<BorrowedFd<'_>>,
+    inherited: &Inherited<'_>,
     parent: &Channel,
-    child: &Channel,
     before_mapped: impl FnOnce(i32) -> Result<()>,
     init: impl FnOnce() -> i32,
 ) -> Result<Child> {
-    let ferry = match process::clone3(0, cgroup).call(|| "clone3(0)")? {
+    let child = inherited.channel;
+    let ferry = match process::clone3(0, inherited.cgroup).call(|| "clone3(0)")? {
         Side::Child => run_to_end(|| {
-            let Err(error) = ferry(plan, flags, child, init) else {
+            let Err(error) = ferry(plan, flags, inherited, init) else {
                 return 0;
             };
             // If the parent is gone there is nobody left to tell.
@@ -144,7 +154,15 @@ fn unexpected(message: ToParent) -> Error {
 }
 
 /// The ferry: enters what exists, then makes what is new.
-fn ferry(plan: &Plan, flags: u64, channel: &Channel, init: impl FnOnce() -> i32) -> Result<()> {
+///
+/// In a mount namespace that is joined, what is at /proc is its owner's to make: the procfs is from before.
+fn ferry(
+    plan: &Plan,
+    flags: u64,
+    inherited: &Inherited<'_>,
+    init: impl FnOnce() -> i32,
+) -> Result<()> {
+    let (channel, procfs) = (inherited.channel, inherited.procfs);
     let namespaces = &plan.namespaces;
     let mut postponed = Vec::new();
     for joined in namespaces
@@ -166,7 +184,7 @@ fn ferry(plan: &Plan, flags: u64, channel: &Channel, init: impl FnOnce() -> i32)
         .find(|joined| joined.kind == CLONE_NEWUSER)
     {
         user.enter()?;
-        check_maps(plan)?;
+        check_maps(plan, procfs)?;
         for joined in postponed {
             joined.enter()?;
         }
@@ -182,7 +200,7 @@ fn ferry(plan: &Plan, flags: u64, channel: &Channel, init: impl FnOnce() -> i32)
         process::unshare(CLONE_NEWTIME).call(|| "unshare(CLONE_NEWTIME)")?;
         // Still with the user id of the caller, to whom the file belongs while the process is dumpable.
         process::set_dumpable(true).call(|| "prctl(PR_SET_DUMPABLE, 1)")?;
-        time_offsets::write(&plan.time_offsets)?;
+        time_offsets::write(&plan.time_offsets, procfs)?;
         flags &= !CLONE_NEWTIME;
     }
     if plan.in_user_namespace() {
@@ -214,13 +232,12 @@ pub(crate) fn become_root(has_root: bool) -> Result<()> {
 }
 
 /// Maps of a user namespace that is joined cannot be applied, so that they must be what it has.
-fn check_maps(plan: &Plan) -> Result<()> {
+fn check_maps(plan: &Plan, procfs: &Procfs) -> Result<()> {
     let check = |file: &str, wanted: &[Mapping], pointer: &str| -> Result<()> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let path = format!("/proc/self/{file}");
-        let text = fs::read_to_string(&path).call(|| format!("read({path:?})"))?;
+        let text = procfs.read(&format!("self/{file}"))?;
         let found = text
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n")

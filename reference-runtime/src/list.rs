@@ -2,18 +2,23 @@
 
 use crate::cli::ListFormat;
 use crate::error::Result;
-use crate::state::{Container, Status};
+use crate::log;
+use crate::state::Container;
 use crate::store::Store;
 use serde_json::{Value, json};
 
 /// The command.
 pub(crate) fn list(store: &Store, format: ListFormat, quiet: bool) -> Result<()> {
-    // One that goes or comes meanwhile is none that could be told about.
-    let containers: Vec<Container> = store
-        .ids()?
-        .iter()
-        .filter_map(|id| store.open(id).and_then(Container::load).ok())
-        .collect();
+    let mut containers = Vec::new();
+    for id in store.ids()? {
+        // One that goes or comes meanwhile is none that could be told about.
+        let Ok(entry) = store.open(&id) else { continue };
+        match Container::load(entry) {
+            Ok(container) => containers.push(container),
+            Err(error) if store.open(&id).is_ok() => log::warning(&format!("{id:?}: {error}")),
+            Err(_) => {}
+        }
+    }
     if quiet {
         containers
             .iter()
@@ -28,11 +33,9 @@ pub(crate) fn list(store: &Store, format: ListFormat, quiet: bool) -> Result<()>
 }
 
 fn pid(container: &Container) -> i32 {
-    container
-        .record
-        .process
-        .filter(|_| container.status != Status::Stopped)
-        .map_or(0, |process| process.pid)
+    let state = container.state();
+    let pid = state.get("pid").and_then(Value::as_i64);
+    pid.and_then(|pid| pid.try_into().ok()).unwrap_or(0)
 }
 
 fn entry(container: &Container) -> Value {

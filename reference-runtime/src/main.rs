@@ -12,15 +12,21 @@ mod delete;
 mod devices;
 mod document;
 mod error;
+mod events;
 mod exec;
 mod features;
 mod hooks;
 mod id_mappings;
 mod init;
+mod intel_rdt;
 mod kill;
 mod launch;
+mod limited_file;
 mod list;
+mod listen_fds;
+mod listener;
 mod log;
+mod members;
 mod memory_policy;
 mod mounts;
 mod namespaces;
@@ -28,21 +34,27 @@ mod net_devices;
 mod paths;
 mod personality;
 mod plan;
+mod previous_limits;
 mod process;
 mod procfs;
 mod protect;
+mod ps;
 mod root;
 mod rootfs;
 mod run;
+mod salvage;
 mod seccomp;
 mod spec;
 mod start;
 mod state;
 mod store;
+mod subgroups;
 mod sys;
 mod sysctl;
+mod takeover;
 mod terminal;
 mod time_offsets;
+mod update;
 mod validate;
 
 use clap::{CommandFactory, Parser};
@@ -92,15 +104,16 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
     let store = Store::new(global.root.clone());
     match command {
         Command::Create(arguments) => {
-            let options = prepare(&arguments)?;
+            let options = prepare(global, &arguments)?;
             create::create(&store, &arguments.id, &options)?;
         }
         Command::Run {
             create,
             detach,
             keep,
+            no_subreaper: _,
         } => {
-            let options = prepare(&create)?;
+            let options = prepare(global, &create)?;
             return run::run(&store, &create.id, options, run::Manner { detach, keep });
         }
         Command::Start { id } => start::start(&store, &id)?,
@@ -125,24 +138,45 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::List { format, quiet } => list::list(&store, format, quiet)?,
         Command::Pause { id } => set_frozen(&store, &id, true)?,
         Command::Resume { id } => set_frozen(&store, &id, false)?,
+        Command::Ps {
+            format,
+            id,
+            options,
+        } => return ps::ps(&store, &id, format, &options),
+        Command::Update(arguments) => update::update(&store, &arguments)?,
+        Command::Events {
+            stats,
+            interval,
+            id,
+        } => events::events(&store, &id, (!stats).then_some(interval))?,
+        Command::Checkpoint(_) => return Err(no_criu("checkpoint")),
+        Command::Restore(_) => return Err(no_criu("restore")),
         Command::Features => println!("{:#}", features::document()),
         Command::Spec { bundle, rootless } => spec::write(&bundle, rootless)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Engines offer these commands where a runtime has them, so that the refusal says what is missing.
+fn no_criu(command: &str) -> Error {
+    Error::new(format!(
+        "{command} is not supported: it needs CRIU, which this runtime cannot drive"
+    ))
+}
+
 /// What has to be so before a container process is made.
-fn prepare(arguments: &CreateArgs) -> Result<Options> {
-    if arguments.no_pivot {
-        log::warning("--no-pivot is ignored: the root is pivoted wherever that is possible");
-    }
-    isolate(arguments.preserve_fds)?;
+fn prepare(global: &Global, arguments: &CreateArgs) -> Result<Options> {
+    let listen_fds = listen_fds::received();
+    isolate(listen_fds + arguments.preserve_fds)?;
     Ok(Options {
         bundle: arguments.bundle.clone(),
         pid_file: arguments.pid_file.clone(),
         console_socket: arguments.console_socket.clone(),
-        preserve_fds: arguments.preserve_fds,
+        preserve_fds: listen_fds + arguments.preserve_fds,
+        listen_fds,
         new_keyring: !arguments.no_new_keyring,
+        pivot: !arguments.no_pivot,
+        resctrl: global.resctrl.clone(),
     })
 }
 
@@ -155,7 +189,8 @@ fn isolate(preserve_fds: u32) -> Result<()> {
 }
 
 fn exec(store: &Store, arguments: ExecArgs) -> Result<ExitCode> {
-    isolate(arguments.preserve_fds)?;
+    let listen_fds = listen_fds::received();
+    isolate(listen_fds + arguments.preserve_fds)?;
     let options = exec::Options {
         process: arguments.process,
         arguments: arguments.command,
@@ -171,28 +206,38 @@ fn exec(store: &Store, arguments: ExecArgs) -> Result<ExitCode> {
         console_socket: arguments.console_socket,
         pid_file: arguments.pid_file,
         detach: arguments.detach,
-        preserve_fds: arguments.preserve_fds,
+        preserve_fds: listen_fds + arguments.preserve_fds,
+        listen_fds,
         new_keyring: !arguments.no_new_keyring,
+        cgroups: arguments.cgroup,
+        ignore_paused: arguments.ignore_paused,
     };
     exec::exec(store, &arguments.id, &options)
 }
 
 fn set_frozen(store: &Store, id: &str, frozen: bool) -> Result<()> {
-    let entry = store.open(id)?;
-    entry.lock()?;
-    let container = Container::load(entry)?;
-    let wanted = if frozen {
-        state::Status::Running
-    } else {
-        state::Status::Paused
+    let refused = |container: &Container| {
+        let wanted = if frozen {
+            state::Status::Running
+        } else {
+            state::Status::Paused
+        };
+        let thaws_created = !frozen && container.record.cgroup.is_frozen();
+        (container.status != wanted && !thaws_created).then(|| {
+            Error::new(format!(
+                "the container is {} and not {}",
+                container.status.name(),
+                wanted.name()
+            ))
+        })
     };
-    if container.status != wanted {
-        return Err(Error::new(format!(
-            "the container is {} and not {}",
-            container.status.name(),
-            wanted.name()
-        )));
-    }
+    let container = if frozen {
+        Container::lock(store, id, refused)?
+    } else {
+        // Without the lock: whoever has it may wait for a process that is frozen.
+        let container = Container::load(store.open(id)?)?;
+        refused(&container).map_or(Ok(container), Err)?
+    };
     container.record.cgroup.set_frozen(frozen)
 }
 

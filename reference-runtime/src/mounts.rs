@@ -1,8 +1,10 @@
 //! `mounts`: what is planned before the first side effect, and how it is made.
 
 pub(crate) mod apply;
+pub(crate) mod attributes;
 pub(crate) mod copy_up;
 pub(crate) mod idmap;
+pub(crate) mod label;
 pub(crate) mod options;
 
 use crate::document::Node;
@@ -26,19 +28,29 @@ pub(crate) struct Mount {
     pub(crate) options: Options,
     /// The mapping of an idmapped mount.
     pub(crate) mappings: Option<Mappings>,
+    /// The context that the root of the mount gets when it is made.
+    pub(crate) root_label: Option<String>,
     pub(crate) pointer: String,
 }
 
-/// Reads the property. `user_mappings` are those of the container's user namespace.
+/// Reads the property. `user_mappings` are those of the container's user namespace, `label` is
+/// the context that SELinux gives to the container's filesystems.
 pub(crate) fn plan(
     config: &Node<'_>,
     bundle: &Path,
     user_mappings: Option<&Mappings>,
+    label: Option<&str>,
 ) -> Result<Vec<Mount>> {
     config
         .objects("mounts")?
         .iter()
-        .map(|entry| plan_one(entry, bundle, user_mappings))
+        .map(|entry| {
+            let mut mount = plan_one(entry, bundle, user_mappings)?;
+            if let Some(label) = label {
+                label::give(&mut mount, label);
+            }
+            Ok(mount)
+        })
         .collect()
 }
 
@@ -71,6 +83,7 @@ fn plan_one(entry: &Node<'_>, bundle: &Path, user_mappings: Option<&Mappings>) -
         kind,
         source,
         mappings: plan_mappings(entry, &options, user_mappings)?,
+        root_label: None,
         options,
         pointer: entry.pointer().to_owned(),
     })

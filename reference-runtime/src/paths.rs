@@ -2,7 +2,8 @@
 
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
-use crate::mounts::apply::set_read_only;
+use crate::mounts::attributes;
+use crate::procfs::Procfs;
 use crate::rootfs::{Rootfs, optional};
 use crate::sys::files::{self, cwd};
 use crate::sys::mount::{self, AT_EMPTY_PATH, AT_RECURSIVE, FilesystemContext, MOUNT_ATTR_RDONLY};
@@ -79,19 +80,31 @@ fn empty_directory() -> Result<OwnedFd> {
 }
 
 /// Binds each path onto itself, read-only with all that is mounted below it.
-pub(crate) fn make_read_only(paths: &[String], rootfs: &Rootfs) -> Result<()> {
+///
+/// Before Linux 5.12 only one mount can be made read-only at a time: there what is mounted below
+/// is left out of the bind, so that nothing writable stays.
+pub(crate) fn make_read_only(paths: &[String], rootfs: &Rootfs, procfs: &Procfs) -> Result<()> {
     let pointer = "/linux/readonlyPaths";
     for path in paths {
         let Some(target) = optional(rootfs, path, pointer)? else {
             continue;
         };
-        let tree = mount::clone_tree(target.as_fd(), OsStr::new(""), AT_EMPTY_PATH | AT_RECURSIVE)
-            .call(|| format!("open_tree({path:?}, OPEN_TREE_CLONE | AT_RECURSIVE)"))
+        let below = if mount::can_set_attributes() {
+            AT_RECURSIVE
+        } else {
+            0
+        };
+        let tree = mount::clone_tree(target.as_fd(), OsStr::new(""), AT_EMPTY_PATH | below)
+            .call(|| format!("open_tree({path:?}, OPEN_TREE_CLONE | {below:#x})"))
             .at(pointer)?;
-        set_read_only(tree.as_fd(), AT_RECURSIVE).at(pointer)?;
-        mount::attach(tree.as_fd(), target.as_fd())
-            .call(|| format!("move_mount(…, {path:?})"))
-            .at(pointer)?;
+        let set = || {
+            attributes::set(tree.as_fd(), below, &attributes::read_only(), procfs)
+                .call(|| format!("mount_setattr({path:?}, MOUNT_ATTR_RDONLY)"))
+        };
+        let attach = || {
+            mount::attach(tree.as_fd(), target.as_fd()).call(|| format!("move_mount(…, {path:?})"))
+        };
+        attributes::set_and_attach(set, attach).at(pointer)?;
     }
     Ok(())
 }

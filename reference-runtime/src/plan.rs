@@ -6,6 +6,7 @@ use crate::document::Node;
 use crate::error::{Error, Result};
 use crate::hooks::Hooks;
 use crate::id_mappings::Mappings;
+use crate::intel_rdt::IntelRdt;
 use crate::memory_policy::MemoryPolicy;
 use crate::mounts::{self, Mount};
 use crate::namespaces::Namespaces;
@@ -42,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) memory_policy: Option<MemoryPolicy>,
     pub(crate) seccomp: Option<Seccomp>,
     pub(crate) cgroup: cgroup::Plan,
+    pub(crate) intel_rdt: Option<IntelRdt>,
     pub(crate) process: Option<Process>,
     pub(crate) hooks: Hooks,
     /// The property as it stands, for the commands that come later.
@@ -51,12 +53,17 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Reads the configuration of a bundle for a container of this id.
-    pub(crate) fn new(config: &Value, bundle: &Path, id: &str) -> Result<Self> {
+    pub(crate) fn new(
+        config: &Value,
+        bundle: &Path,
+        id: &str,
+        resctrl: Option<&Path>,
+    ) -> Result<Self> {
         let config = Node::root(config)?;
-        check_version(&config)?;
+        let version = check_version(&config)?;
         let linux = config.object("linux")?;
         let linux = linux.as_ref();
-        refuse_unimplemented(linux)?;
+        let label = plan_mount_label(linux)?;
         let namespaces = Namespaces::plan(linux)?;
         let mappings = plan_mappings(linux, &namespaces)?;
         let user_mappings = namespaces.own(CLONE_NEWUSER).then_some(&mappings);
@@ -66,7 +73,7 @@ impl Plan {
             rootfs,
             root_readonly,
             root_propagation: plan_propagation(linux)?,
-            mounts: mounts::plan(&config, bundle, user_mappings)?,
+            mounts: mounts::plan(&config, bundle, user_mappings, label)?,
             devices: listed_devices.clone(),
             net_devices: net_devices::plan(linux, &namespaces)?,
             masked_paths: paths::plan(linux, "maskedPaths")?,
@@ -79,6 +86,7 @@ impl Plan {
             memory_policy: MemoryPolicy::plan(linux)?,
             seccomp: Seccomp::plan(linux)?,
             cgroup: cgroup::Plan::new(linux, &listed_devices, id)?,
+            intel_rdt: IntelRdt::plan(linux, id, resctrl, version)?,
             process: config
                 .object("process")?
                 .map(|process| Process::plan(&process))
@@ -102,11 +110,20 @@ impl Plan {
     }
 }
 
-/// The version is SemVer and of the major version that this runtime implements.
-fn check_version(config: &Node<'_>) -> Result<()> {
+/// The version is SemVer and of the major version that this runtime implements. Its first two numbers.
+fn check_version(config: &Node<'_>) -> Result<(u64, u64)> {
     let version = config.required("ociVersion", config.string("ociVersion")?)?;
     match semver_major(version) {
-        Some(1) => Ok(()),
+        Some(1) => {
+            let minor = version.split('.').nth(1);
+            // A number too large for this is that of a newer version than any.
+            Ok((
+                1,
+                minor
+                    .and_then(|minor| minor.parse().ok())
+                    .unwrap_or(u64::MAX),
+            ))
+        }
         Some(_) => Err(config.error(
             "ociVersion",
             format!("version {version:?} is not of the major version 1"),
@@ -152,31 +169,22 @@ fn semver_major(version: &str) -> Option<u64> {
     parts[0].parse().ok()
 }
 
-/// Properties that are known and not implemented are refused: ignoring one would be worse.
-fn refuse_unimplemented(linux: Option<&Node<'_>>) -> Result<()> {
-    let Some(linux) = linux else { return Ok(()) };
-    if linux.has("intelRdt") {
-        let mounted = std::path::Path::new("/sys/fs/resctrl/schemata").exists();
-        let reason = if mounted {
-            "is not implemented"
-        } else {
-            "no resctrl filesystem is mounted on this host"
-        };
-        return Err(linux.error("intelRdt", reason));
-    }
-    if linux
+/// The label is given to the filesystems that are mounted for the container, which only SELinux can.
+fn plan_mount_label<'a>(linux: Option<&Node<'a>>) -> Result<Option<&'a str>> {
+    let Some(linux) = linux else { return Ok(None) };
+    let label = linux
         .string("mountLabel")?
-        .is_some_and(|label| !label.is_empty())
-    {
-        let enabled = std::path::Path::new("/sys/fs/selinux/enforce").exists();
-        let reason = if enabled {
-            "is not implemented"
-        } else {
-            "SELinux is not enabled on this host"
-        };
-        return Err(linux.error("mountLabel", reason));
+        .filter(|label| !label.is_empty());
+    if label.is_some() && !Path::new("/sys/fs/selinux/enforce").exists() {
+        return Err(linux.error(
+            "mountLabel",
+            "SELinux is not enabled on this host: it needs a kernel with CONFIG_SECURITY_SELINUX, booted with it",
+        ));
     }
-    Ok(())
+    if label.is_some_and(|label| label.contains(['"', '\0', '\n'])) {
+        return Err(linux.error("mountLabel", "is not a context of SELinux"));
+    }
+    Ok(label)
 }
 
 fn plan_root(config: &Node<'_>, bundle: &Path) -> Result<(PathBuf, bool)> {

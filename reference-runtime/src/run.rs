@@ -3,6 +3,7 @@
 use crate::create::{self, Options};
 use crate::delete::{self, Mercy};
 use crate::error::{CallContext, Error, Result};
+use crate::limited_file;
 use crate::log;
 use crate::start;
 use crate::store::Store;
@@ -76,7 +77,7 @@ pub(crate) fn exit_code(ending: Ending) -> Result<ExitCode> {
 
 /// What is wrong with a configuration is create's to say.
 fn wants_terminal(options: &Options) -> bool {
-    let Ok(text) = create::read_regular(&options.bundle.join("config.json")) else {
+    let Ok(text) = limited_file::read_regular(&options.bundle.join("config.json")) else {
         return false;
     };
     let config = serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default();
@@ -96,7 +97,7 @@ pub(crate) fn attend(child: &Child, master: Option<OwnedFd>) -> Result<Ending> {
                 watched.push(stdin.as_fd());
             }
         }
-        let ready = process::wait_any(&watched).call(|| "poll()")?;
+        let ready = process::wait_any(&watched, None).call(|| "poll()")?;
         if ready[1] {
             let signal = process::read_signal(signals.as_fd()).call(|| "read(signalfd)")?;
             match &terminal {

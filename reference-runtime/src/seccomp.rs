@@ -85,6 +85,8 @@ pub(crate) struct Seccomp {
     flags: u64,
     /// Where the listener goes, if an action notifies.
     pub(crate) agent: Option<Agent>,
+    /// The filter hinders the process itself from handing its listener over.
+    pub(crate) listener_is_taken: bool,
 }
 
 /// `listenerPath` and `listenerMetadata`.
@@ -121,17 +123,6 @@ impl Seccomp {
         let architectures = architectures::plan(&node)?;
         let notifies = default == NOTIFY || rules.iter().any(|rule| rule.action == NOTIFY);
         let agent = plan_agent(&node, notifies)?;
-        if default == NOTIFY
-            || rules
-                .iter()
-                .any(|rule| rule.action == NOTIFY && rule.names.contains(&"sendmsg"))
-        {
-            // The call that hands the listener over would wait for whoever has the listener.
-            return Err(node.error(
-                "syscalls",
-                "sendmsg cannot be notified: the runtime needs it to hand over the listener",
-            ));
-        }
         let mut flags = 0;
         for name in node.strings("flags")?.unwrap_or_default() {
             let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) else {
@@ -157,6 +148,7 @@ impl Seccomp {
             program,
             flags,
             agent,
+            listener_is_taken: notifies && hinders(default, &rules, "sendmsg"),
         }))
     }
 
@@ -172,6 +164,21 @@ impl Seccomp {
             })
             .at("/linux/seccomp")
     }
+}
+
+/// Whether a call could wait for the agent, or be denied, whatever its arguments are.
+fn hinders(default: u32, rules: &[Rule<'_>], call: &str) -> bool {
+    let lets = |action: u32| {
+        ACTIONS.iter().any(|(name, value, _)| {
+            *value == action && matches!(*name, "SCMP_ACT_ALLOW" | "SCMP_ACT_LOG")
+        })
+    };
+    let about: Vec<&Rule<'_>> = rules
+        .iter()
+        .filter(|rule| rule.names.contains(&call))
+        .collect();
+    let settled = about.iter().any(|rule| rule.conditions.is_empty());
+    about.iter().any(|rule| !lets(rule.action)) || !settled && !lets(default)
 }
 
 fn plan_agent(node: &Node<'_>, notifies: bool) -> Result<Option<Agent>> {
@@ -392,5 +399,27 @@ mod tests {
                 .to_string()
                 .contains("must not be set")
         );
+    }
+
+    #[test]
+    fn a_filter_that_hinders_the_hand_over_is_known() {
+        let taken = |default: &str, action: &str, names: Value, args: Value| {
+            let seccomp = json!({
+                "defaultAction": default,
+                "listenerPath": "/x",
+                "syscalls": [
+                    {"names": names, "action": action, "args": args},
+                    {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}
+                ]
+            });
+            plan(seccomp).unwrap().listener_is_taken
+        };
+        let (allow, deny, notify) = ("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY");
+        let condition = json!([{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]);
+        assert!(!taken(allow, deny, json!(["read"]), json!([])));
+        assert!(!taken(notify, allow, json!(["sendmsg"]), json!([])));
+        assert!(taken(notify, allow, json!(["read"]), json!([])));
+        assert!(taken(deny, allow, json!(["sendmsg"]), condition.clone()));
+        assert!(taken(allow, notify, json!(["sendmsg"]), condition));
     }
 }

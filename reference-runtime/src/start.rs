@@ -8,8 +8,10 @@
 use crate::delete;
 use crate::error::{CallContext, Error, Result};
 use crate::hooks::{self, Hooks};
+use crate::listener;
 use crate::state::{Container, Status, document};
 use crate::store::{Entry, Phase, Store};
+use crate::sys::memory::SharedFlag;
 use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -67,6 +69,11 @@ impl Waiting {
         }
     }
 
+    /// Tells that the seccomp listener will have to be taken.
+    pub(crate) fn announce_listener(&self) -> Result<SharedFlag> {
+        listener::announce(|message, file| socket::send(self.0.as_fd(), message, Some(file)))
+    }
+
     /// Hands the seccomp listener over.
     pub(crate) fn hand_over(&self, listener: &OwnedFd) -> Result<()> {
         socket::send(self.0.as_fd(), LISTENER, Some(listener.as_fd()))
@@ -105,15 +112,15 @@ pub(crate) fn end_abandoned(entry: &Entry) -> Result<()> {
 
 /// The command.
 pub(crate) fn start(store: &Store, id: &str) -> Result<()> {
-    let entry = store.open(id)?;
-    entry.lock()?;
-    let container = Container::load(entry)?;
-    if container.status != Status::Created {
-        return Err(Error::new(format!(
-            "the container is {} and not created",
-            container.status.name()
-        )));
-    }
+    let container = Container::lock(store, id, |container| {
+        let status = container.status;
+        (status != Status::Created).then(|| {
+            Error::new(format!(
+                "the container is {} and not created",
+                status.name()
+            ))
+        })
+    })?;
     if !container.record.startable {
         return Err(Error::new("is required to start the container").at("/process"));
     }
@@ -137,6 +144,12 @@ pub(crate) fn start(store: &Store, id: &str) -> Result<()> {
 /// Sends the word and waits until the program runs.
 fn go(mut container: Container) -> Result<Container> {
     let ended = || Error::new("the container process ended before it became the program");
+    if container.record.cgroup.is_frozen() {
+        // It could not answer, and this command would wait with the container locked.
+        return Err(Error::new(
+            "the container process is frozen: resume it first",
+        ));
+    }
     // Before the word is given: an agent that is not there is no reason for the container to end.
     let agent = container.record.seccomp_agent.as_ref();
     let agent = agent
@@ -151,17 +164,36 @@ fn go(mut container: Container) -> Result<Container> {
     let mut buffer = vec![0; 16 * 1024];
     let mut message = socket::receive(socket.as_fd(), &mut buffer).call(|| "recvmsg(start)")?;
     if let Some((agent, connection)) = agent {
-        let (length, listener) = message;
-        if let Some(listener) = listener.filter(|_| &buffer[..length] == LISTENER) {
+        let (length, descriptor) = message;
+        if length == 0 {
+            return Err(ended());
+        }
+        let text = &buffer[..length];
+        let handed_over = match (descriptor, listener::announced(text)) {
+            (Some(memory), Some(number)) => Some(
+                container
+                    .pidfd()
+                    .and_then(|pidfd| listener::take(pidfd.as_fd(), number, &memory))
+                    .map(|(listener, flag)| (listener, Some(flag))),
+            ),
+            (Some(listener), None) if text == LISTENER => Some(Ok((listener, None))),
+            _ => None,
+        };
+        if let Some(handed_over) = handed_over {
             let state = document(&container.record, Status::Created);
-            if let Err(error) = agent.send(&connection, state, &listener) {
+            let sent = handed_over.and_then(|(listener, flag)| {
+                agent.send(&connection, state, &listener)?;
+                if let Some(flag) = flag {
+                    flag.raise();
+                }
+                Ok(())
+            });
+            if let Err(error) = sent {
                 // The program would wait for answers that never come.
                 delete::stop(&container)?;
                 return Err(error);
             }
             message = socket::receive(socket.as_fd(), &mut buffer).call(|| "recvmsg(start)")?;
-        } else if length == 0 {
-            return Err(ended());
         } else {
             message = (length, None);
         }

@@ -1,7 +1,7 @@
 //! `state`: what a container is now, and the state document of the specification.
 
 use crate::error::{CallContext, Error, Result};
-use crate::store::{Entry, Phase, Process, Record};
+use crate::store::{Entry, Phase, Process, Record, Store};
 use crate::sys::process;
 use serde_json::{Map, Value};
 use std::fs;
@@ -45,9 +45,7 @@ pub(crate) struct Container {
 impl Container {
     /// Reads the record and asks the kernel what has become of the process.
     pub(crate) fn load(entry: Entry) -> Result<Self> {
-        let record = entry
-            .read()?
-            .ok_or_else(|| Error::new("the container is being created"))?;
+        let record = entry.read()?.ok_or_else(|| unborn(&entry))?;
         let status = status(&entry, &record)?;
         Ok(Container {
             entry,
@@ -56,9 +54,37 @@ impl Container {
         })
     }
 
+    /// Locks a container for an operation that may be refused.
+    ///
+    /// It is asked first without the lock: whoever has that may be long about it (a create whose
+    /// hook hangs), and may even wait for the very command that would wait for it.
+    pub(crate) fn lock(
+        store: &Store,
+        id: &str,
+        refused: impl Fn(&Container) -> Option<Error>,
+    ) -> Result<Self> {
+        let entry = store.open(id)?;
+        if !entry.try_lock()? {
+            if let Some(refusal) = refused(&Container::load(entry.try_clone()?)?) {
+                return Err(refusal);
+            }
+            entry.lock()?;
+        }
+        let container = Container::load(entry)?;
+        match refused(&container) {
+            Some(refusal) => Err(refusal),
+            None => Ok(container),
+        }
+    }
+
     /// The state document.
     pub(crate) fn state(&self) -> Value {
-        document(&self.record, self.status)
+        let process = self.record.process.filter(|process| {
+            // A create that was killed has often taken its process along.
+            self.status != Status::Creating || is_alive(*process).unwrap_or(true)
+        });
+        let pid = process.filter(|_| self.status != Status::Stopped);
+        document_with_pid(&self.record, self.status, pid.map(|process| process.pid))
     }
 
     /// A descriptor of the container process, which stays the same process whatever becomes of its pid.
@@ -107,14 +133,19 @@ pub(crate) fn document_with_pid(record: &Record, status: Status, pid: Option<i32
     Value::Object(state)
 }
 
+/// Why there is no record.
+fn unborn(entry: &Entry) -> Error {
+    Error::new(if entry.is_locked() {
+        "the container is being created"
+    } else {
+        "the create of this container was killed: delete it"
+    })
+}
+
 fn status(entry: &Entry, record: &Record) -> Result<Status> {
+    // Also if its create was killed: the container never came to be, and so it has not stopped.
     let Some(process) = record.process.filter(|_| record.phase != Phase::Creating) else {
-        // A create that was killed leaves a record that nobody holds.
-        return Ok(if entry.is_locked() {
-            Status::Creating
-        } else {
-            Status::Stopped
-        });
+        return Ok(Status::Creating);
     };
     if !is_alive(process)? {
         return Ok(Status::Stopped);
@@ -140,6 +171,10 @@ fn status(entry: &Entry, record: &Record) -> Result<Status> {
 pub(crate) struct ProcessStat {
     /// The state letter.
     letter: u8,
+    pub(crate) parent: i32,
+    /// The process group.
+    pub(crate) group: i32,
+    pub(crate) session: i32,
     /// The kernel's flags of the first thread.
     flags: u64,
     threads: u64,
@@ -184,12 +219,15 @@ fn parse_stat(text: &[u8]) -> Option<ProcessStat> {
     let text = std::str::from_utf8(&text[after..]).ok()?;
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();
     // The first of these is field 3 of proc(5).
-    let number = |field: usize| fields.get(field - 3)?.parse().ok();
+    let number = |field: usize| fields.get(field - 3)?.parse::<i64>().ok();
     Some(ProcessStat {
         letter: *fields.first()?.as_bytes().first()?,
-        flags: number(9)?,
-        threads: number(20)?,
-        start_time: number(22)?,
+        parent: number(4)? as i32,
+        group: number(5)? as i32,
+        session: number(6)? as i32,
+        flags: number(9)? as u64,
+        threads: number(20)? as u64,
+        start_time: number(22)? as u64,
     })
 }
 

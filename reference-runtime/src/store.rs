@@ -5,6 +5,7 @@
 //! container process waits for the command of that name.
 
 use crate::error::{CallContext, Error, Result};
+use crate::limited_file;
 use crate::sys::files::{self, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, cwd};
 use crate::sys::socket;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,12 @@ pub(crate) struct Record {
     pub(crate) phase: Phase,
     /// The container process, absent until it is cloned.
     pub(crate) process: Option<Process>,
+    /// The pid of the command that creates or has created it.
+    #[serde(default)]
+    pub(crate) creator: i32,
+    /// The hook that the creator runs now, which leads its process group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hook: Option<Process>,
     pub(crate) bundle: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) annotations: Option<BTreeMap<String, String>>,
@@ -48,6 +55,9 @@ pub(crate) struct Record {
     /// Where a seccomp listener goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seccomp_agent: Option<crate::seccomp::Agent>,
+    /// Where the container is in resctrl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resctrl: Option<crate::intel_rdt::Groups>,
     /// What `create` made outside the container's own namespaces.
     #[serde(default)]
     pub(crate) made: Made,
@@ -78,7 +88,10 @@ pub(crate) struct Made {
     /// The root was mounted in a mount namespace that is not the container's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shared_mount: Option<SharedMount>,
-    /// Directories of resctrl.
+    /// What control files of groups held that were found and not made, in the order of writing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) found_limits: Vec<crate::previous_limits::Previous>,
+    /// Directories of resctrl that go with the container, the outer one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resctrl: Vec<PathBuf>,
 }
@@ -91,6 +104,9 @@ pub(crate) struct SharedMount {
     /// The file of the namespace, absent for the runtime's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<PathBuf>,
+    /// The mount that was there before, which is somebody else's and stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<u64>,
 }
 
 /// The state root.
@@ -144,7 +160,8 @@ impl Store {
             other => other.call(|| format!("mkdir({path:?})"))?,
         }
         let entry = self.entry(id, path)?;
-        files::lock_exclusive(entry.dir.as_fd()).call(|| format!("flock({:?})", entry.path))?;
+        // A delete may have found the directory before it was locked.
+        entry.lock()?;
         Ok(entry)
     }
 
@@ -193,12 +210,54 @@ impl Entry {
     /// Waits until no other operation works on this container.
     pub(crate) fn lock(&self) -> Result<()> {
         files::lock_exclusive(self.dir.as_fd()).call(|| format!("flock({:?})", self.path))?;
-        // The one before us may have been a delete.
+        self.expect_still_there()
+    }
+
+    /// The same without waiting: false if another operation works on this container.
+    pub(crate) fn try_lock(&self) -> Result<bool> {
+        let locked = files::try_lock_exclusive(self.dir.as_fd())
+            .call(|| format!("flock({:?}, LOCK_NB)", self.path))?;
+        if locked {
+            self.expect_still_there()?;
+        }
+        Ok(locked)
+    }
+
+    /// Whoever had the lock before may have deleted the container.
+    fn expect_still_there(&self) -> Result<()> {
         let links = files::fstat(self.dir.as_fd())
             .call(|| format!("fstat({:?})", self.path))?
             .st_nlink;
         let gone = links == 0 || files::stat(self.path.as_os_str()).is_err();
         if gone { Err(absent(&self.id)) } else { Ok(()) }
+    }
+
+    /// The same directory once more; the lock goes with either.
+    pub(crate) fn try_clone(&self) -> Result<Self> {
+        Ok(Entry {
+            id: self.id.clone(),
+            path: self.path.clone(),
+            dir: self.dir.try_clone().call(|| "fcntl(F_DUPFD_CLOEXEC)")?,
+        })
+    }
+
+    /// The id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether a process has this directory open, as one has that works on the container.
+    pub(crate) fn is_open_in(&self, pid: i32) -> Result<bool> {
+        let own = files::fstat(self.dir.as_fd()).call(|| format!("fstat({:?})", self.path))?;
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            return Ok(false);
+        };
+        // A descriptor that is closed meanwhile is none.
+        let same = |path: PathBuf| {
+            files::stat(path.as_os_str())
+                .is_ok_and(|found| (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino))
+        };
+        Ok(descriptors.flatten().any(|entry| same(entry.path())))
     }
 
     /// Whether an operation works on this container now.
@@ -229,6 +288,14 @@ impl Entry {
     /// Keeps the configuration as it was at `create`.
     pub(crate) fn write_config(&self, text: &[u8]) -> Result<()> {
         self.write_file(CONFIG, text)
+    }
+
+    /// Replaces it by one with other limits.
+    pub(crate) fn replace_config(&self, text: &[u8]) -> Result<()> {
+        let temporary = ".config.json";
+        self.write_file(temporary, text)?;
+        files::renameat(self.dir.as_fd(), temporary.as_ref(), CONFIG.as_ref())
+            .call(|| format!("rename({:?})", self.path.join(CONFIG)))
     }
 
     /// The configuration as it was at `create`.
@@ -287,9 +354,19 @@ impl Entry {
         }
     }
 
+    /// What can still be read of a `state.json` that is none.
+    pub(crate) fn read_damaged(&self) -> Option<Value> {
+        serde_json::from_slice(&self.read_file(STATE).ok()??).ok()
+    }
+
+    /// Removes the directory with whatever is in it.
+    pub(crate) fn remove_all(&self) -> Result<()> {
+        fs::remove_dir_all(&self.path).call(|| format!("rm -r {:?}", self.path))
+    }
+
     /// Removes the directory: the id is free again.
     pub(crate) fn remove(&self) -> Result<()> {
-        for name in [SOCKET, CONFIG, ".state.json", STATE] {
+        for name in [SOCKET, CONFIG, ".config.json", ".state.json", STATE] {
             match files::unlinkat(self.dir.as_fd(), name.as_ref(), 0) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::call(
@@ -300,7 +377,11 @@ impl Entry {
                 _ => {}
             }
         }
-        fs::remove_dir(&self.path).call(|| format!("rmdir({:?})", self.path))
+        match fs::remove_dir(&self.path) {
+            // Whatever somebody has left here is of no use without the container.
+            Err(error) if error.raw_os_error() == Some(libc::ENOTEMPTY) => self.remove_all(),
+            other => other.call(|| format!("rmdir({:?})", self.path)),
+        }
     }
 
     // A socket's address is short, a state root need not be: the address leads through the descriptor.
@@ -315,11 +396,7 @@ impl Entry {
         match files::openat(self.dir.as_fd(), OsStr::new(name), flags, 0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::call(context(), &error)),
-            Ok(file) => {
-                let mut text = Vec::new();
-                File::from(file).read_to_end(&mut text).call(context)?;
-                Ok(Some(text))
-            }
+            Ok(file) => limited_file::read(File::from(file)).map(Some).call(context),
         }
     }
 
@@ -332,7 +409,8 @@ impl Entry {
 }
 
 fn absent(id: &str) -> Error {
-    Error::new(format!("there is no container with the id {id:?}"))
+    // Engines know a container that has gone by these words.
+    Error::new(format!("container does not exist: {id:?}"))
 }
 
 fn default_root() -> PathBuf {

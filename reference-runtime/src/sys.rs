@@ -7,10 +7,14 @@
 //! structures handed to the kernel are initialised and of the stated size.
 #![allow(unsafe_code)]
 
+pub(crate) mod bpf;
+pub(crate) mod change;
 pub(crate) mod credentials;
 pub(crate) mod files;
+pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod netlink;
+pub(crate) mod notification;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod terminal;

@@ -2,8 +2,9 @@
 
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::process::Terminal;
+use crate::procfs::Procfs;
 use crate::rootfs::{Kind, Rootfs};
-use crate::sys::files::{self, O_RDWR, cwd};
+use crate::sys::files::{self, O_PATH, O_RDWR, cwd};
 use crate::sys::mount::{self, AT_EMPTY_PATH};
 use crate::sys::{socket, terminal};
 use std::ffi::OsStr;
@@ -21,17 +22,26 @@ pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
 
 /// Makes the terminal, binds it to /dev/console, and sends the master to the caller.
 /// Returns the side that the container process uses.
-pub(crate) fn make(plan: &Terminal, rootfs: &Rootfs, console: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let flags = O_RDWR | libc::O_NOCTTY;
-    // The container's own devpts, or the host's if it has none.
-    let master = match rootfs.open("/dev/pts/ptmx", flags) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-            files::openat(cwd(), "/dev/ptmx".as_ref(), flags, 0)
+pub(crate) fn make(
+    plan: &Terminal,
+    rootfs: &Rootfs,
+    console: BorrowedFd<'_>,
+    procfs: &Procfs,
+) -> Result<OwnedFd> {
+    // The container's own devpts, or the host's if it has none: what else an image has there is
+    // nothing that anybody should open.
+    let master = match rootfs.find("/dev/pts/ptmx") {
+        Ok(found) if is_multiplexer(found.as_fd())? && is_devpts(found.as_fd())? => {
+            open_multiplexer(found.as_fd(), procfs)?
         }
-        other => other,
-    }
-    .call(|| "open(\"/dev/pts/ptmx\", O_RDWR)")
-    .at(POINTER)?;
+        _ => {
+            let path = "/dev/ptmx";
+            let found = files::openat(cwd(), path.as_ref(), O_PATH, 0)
+                .call(|| format!("open({path:?}, O_PATH)"))
+                .at(POINTER)?;
+            open_multiplexer(found.as_fd(), procfs)?
+        }
+    };
     let peer = terminal::open_peer(master.as_fd())
         .call(|| "ioctl(TIOCGPTPEER)")
         .at(POINTER)?;
@@ -52,6 +62,30 @@ pub(crate) fn make(plan: &Terminal, rootfs: &Rootfs, console: BorrowedFd<'_>) ->
         .call(|| "sendmsg(console socket, SCM_RIGHTS)")
         .at(POINTER)?;
     Ok(peer)
+}
+
+/// Opens a multiplexer by a descriptor that was opened with O_PATH, once it is known to be one:
+/// another device might act on being opened, and a pipe would wait.
+pub(crate) fn open_multiplexer(found: BorrowedFd<'_>, procfs: &Procfs) -> Result<OwnedFd> {
+    if !is_multiplexer(found)? {
+        return Err(Error::new("\"ptmx\" is no terminal multiplexer").at(POINTER));
+    }
+    procfs
+        .reopen(found, O_RDWR | libc::O_NOCTTY)
+        .call(|| "open(ptmx, O_RDWR)")
+        .at(POINTER)
+}
+
+fn is_multiplexer(file: BorrowedFd<'_>) -> Result<bool> {
+    let stat = files::fstat(file).call(|| "fstat(ptmx)")?;
+    let kind = stat.st_mode & libc::S_IFMT;
+    Ok(kind == libc::S_IFCHR && stat.st_rdev == libc::makedev(5, 2))
+}
+
+fn is_devpts(file: BorrowedFd<'_>) -> Result<bool> {
+    const DEVPTS_MAGIC: i64 = 0x1cd1;
+    let stat = files::fstatfs(file).call(|| "fstatfs(ptmx)")?;
+    Ok(stat.f_type as i64 == DEVPTS_MAGIC)
 }
 
 /// An image whose /dev/console is a symbolic link would have the terminal mounted on whatever the

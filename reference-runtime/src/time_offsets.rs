@@ -1,8 +1,9 @@
 //! `linux.timeOffsets`.
 
 use crate::document::Node;
-use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::error::{Error, PlaceContext, Result};
 use crate::namespaces::Namespaces;
+use crate::procfs::Procfs;
 use crate::sys::process::CLONE_NEWTIME;
 
 /// The clocks that a time namespace shifts.
@@ -30,10 +31,9 @@ pub(crate) fn plan(linux: Option<&Node<'_>>, namespaces: &Namespaces) -> Result<
 }
 
 /// Writes the offsets for the time namespace that the caller's next child will be in.
-pub(crate) fn write(lines: &str) -> Result<()> {
-    let path = "/proc/self/timens_offsets";
-    std::fs::write(path, lines)
-        .call(|| format!("write({path:?}, {lines:?})"))
+pub(crate) fn write(lines: &str, procfs: &Procfs) -> Result<()> {
+    procfs
+        .write("self/timens_offsets", lines)
         .at("/linux/timeOffsets")
 }
 

@@ -1,13 +1,27 @@
 //! `linux.resources.devices`: which device nodes may be used.
+//!
+//! Version 1 has two control files that take a rule at a time, version 2 a program that is asked.
 
-use super::{Hierarchy, Placement};
+mod program;
+
+use super::{Group, Hierarchy, Placement};
 use crate::devices::Device;
 use crate::document::Node;
-use crate::error::{Error, Result};
+use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::sys::bpf;
+use crate::sys::files::{self, O_DIRECTORY, O_RDONLY, cwd};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// By this name an earlier program of this runtime is told from those of others.
+const PROGRAM_NAME: bpf::Name = *b"refrun_devices\0\0";
 
 /// The rules in their order.
 #[derive(Debug, Clone)]
-pub(crate) struct Rules(Vec<Rule>);
+pub(crate) struct Rules {
+    list: Vec<Rule>,
+    /// The configuration has no list: these are what holds without one.
+    implied: bool,
+}
 
 /// One entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +96,13 @@ pub(crate) fn plan(resources: &Node<'_>, hierarchies: &[Hierarchy]) -> Result<Op
     if !has_controller(hierarchies) {
         return Err(resources.error(
             "devices",
-            "this host has no devices controller of cgroup version 1",
+            "this host has neither a devices controller of cgroup version 1 nor version 2",
         ));
     }
-    Ok(Some(Rules(with_supplied_devices(rules))))
+    Ok(Some(Rules {
+        list: with_supplied_devices(rules),
+        implied: false,
+    }))
 }
 
 /// What holds without a list: only the supplied and the listed devices may be used, and nodes of
@@ -108,13 +125,17 @@ pub(crate) fn default(listed: &[Device], hierarchies: &[Hierarchy]) -> Option<Ru
         let (kind, major, minor) = device.numbers()?;
         Some(rule(true, kind, Some(major), Some(minor), "rwm"))
     }));
-    Some(Rules(rules))
+    Some(Rules {
+        list: rules,
+        implied: true,
+    })
 }
 
+/// Version 2 has no controller of this name: every group can have programs.
 fn has_controller(hierarchies: &[Hierarchy]) -> bool {
-    hierarchies.iter().any(|hierarchy| {
-        !hierarchy.v2 && hierarchy.controllers.iter().any(|name| name == "devices")
-    })
+    hierarchies
+        .iter()
+        .any(|hierarchy| hierarchy.v2 || hierarchy.controllers.iter().any(|name| name == "devices"))
 }
 
 /// The default devices MUST be supplied, and a node that cannot be opened is none:
@@ -153,12 +174,34 @@ fn with_supplied_devices(mut rules: Vec<Rule>) -> Vec<Rule> {
 }
 
 impl Rules {
-    /// Writes the rules in the listed order.
+    /// Puts the rules in force.
     pub(crate) fn apply(&self, placement: &Placement) -> Result<()> {
+        // In a hybrid host, where version 1 has the controller it is the one that is asked.
+        if let Some(group) = placement.with("devices", false) {
+            return self.write(group);
+        }
         let group = placement
-            .with("devices", false)
+            .unified()
             .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
-        for rule in &self.0 {
+        match self.attach(group) {
+            // Without the privilege to attach a program, or before Linux 4.15. Nothing is lost that
+            // the configuration asks for, and who is not privileged cannot make device nodes.
+            Err(error)
+                if self.implied
+                    && matches!(
+                        error.errno(),
+                        Some(libc::EPERM | libc::ENOSYS | libc::EINVAL)
+                    ) =>
+            {
+                Ok(())
+            }
+            other => other.at("/linux/resources/devices"),
+        }
+    }
+
+    /// Version 1: one write a rule, in the listed order.
+    fn write(&self, group: &Group) -> Result<()> {
+        for rule in &self.list {
             let file = if rule.allow {
                 "devices.allow"
             } else {
@@ -172,6 +215,66 @@ impl Rules {
         }
         Ok(())
     }
+
+    /// Version 2: one program for the list.
+    fn attach(&self, group: &Group) -> Result<()> {
+        let program = program::compile(&self.list);
+        let program = bpf::load_device_program(&program, PROGRAM_NAME)
+            .call(|| format!("bpf(BPF_PROG_LOAD, {} instructions)", program.len()))?;
+        let directory = open(group)?;
+        // In a group that was there, an earlier container's rules may still be.
+        let earlier = if group.is_made() {
+            Vec::new()
+        } else {
+            attached(group, &directory)?
+        };
+        bpf::attach_device_program(directory.as_fd(), program.as_fd())
+            .call(|| format!("bpf(BPF_PROG_ATTACH, {:?})", group.path))?;
+        // After that: there is no time at which no rule holds.
+        detach(group, &directory, &earlier)
+    }
+}
+
+/// Takes the rules off a group of version 2 that outlives its container.
+pub(super) fn take_off(group: &Group) -> Result<()> {
+    let directory = match open(group) {
+        Err(error) if error.errno() == Some(libc::ENOENT) => return Ok(()),
+        other => other?,
+    };
+    match attached(group, &directory) {
+        // Whoever may not look has not attached any.
+        Err(error)
+            if matches!(
+                error.errno(),
+                Some(libc::EPERM | libc::ENOSYS | libc::EINVAL)
+            ) =>
+        {
+            Ok(())
+        }
+        other => detach(group, &directory, &other?),
+    }
+}
+
+fn open(group: &Group) -> Result<OwnedFd> {
+    files::openat(cwd(), group.path.as_os_str(), O_RDONLY | O_DIRECTORY, 0)
+        .call(|| format!("open({:?}, O_DIRECTORY)", group.path))
+}
+
+/// The programs of this runtime that are attached to a group.
+fn attached(group: &Group, directory: &OwnedFd) -> Result<Vec<OwnedFd>> {
+    let programs = bpf::device_programs(directory.as_fd())
+        .call(|| format!("bpf(BPF_PROG_QUERY, {:?})", group.path))?;
+    let ours = programs
+        .into_iter()
+        .filter(|(_, name)| *name == PROGRAM_NAME);
+    Ok(ours.map(|(program, _)| program).collect())
+}
+
+fn detach(group: &Group, directory: &OwnedFd, programs: &[OwnedFd]) -> Result<()> {
+    programs.iter().try_for_each(|program| {
+        bpf::detach_device_program(directory.as_fd(), program.as_fd())
+            .call(|| format!("bpf(BPF_PROG_DETACH, {:?})", group.path))
+    })
 }
 
 impl Rule {
@@ -212,7 +315,7 @@ mod tests {
             .unwrap();
         let sign = |rule: &Rule| if rule.allow { "+" } else { "-" };
         rules
-            .0
+            .list
             .iter()
             .flat_map(|rule| {
                 rule.lines()
@@ -256,6 +359,16 @@ mod tests {
     #[test]
     fn without_the_controller_the_list_is_refused() {
         let resources = json!({"devices": [{"allow": false}]});
-        assert!(plan(&Node::root(&resources).unwrap(), &[]).is_err());
+        let resources = Node::root(&resources).unwrap();
+        assert!(plan(&resources, &[]).is_err());
+        let mut hierarchy = Hierarchy {
+            controllers: Vec::new(),
+            v2: false,
+            mount: "/x".into(),
+            own: "/".into(),
+        };
+        assert!(plan(&resources, std::slice::from_ref(&hierarchy)).is_err());
+        hierarchy.v2 = true;
+        assert!(plan(&resources, &[hierarchy]).is_ok());
     }
 }

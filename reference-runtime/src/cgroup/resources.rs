@@ -10,10 +10,40 @@ use crate::error::{Error, Result};
 pub(crate) struct Setting {
     pub(crate) controller: String,
     pub(crate) v2: bool,
-    /// File names, the first that exists is written.
+    /// File names, the first that exists is written. None: the controller is only to be there.
     pub(crate) files: Vec<String>,
+    /// On the scale of the first file.
     pub(crate) value: String,
     pub(crate) pointer: String,
+}
+
+/// The weight of the BFQ scheduler, with the scale of version 1.
+const BFQ_WEIGHT: &str = "io.bfq.weight";
+/// The weight of the other policies.
+const IO_WEIGHT: &str = "io.weight";
+
+impl Setting {
+    /// Whether no process could be cloned into a group of version 2 with this limit: the process
+    /// and the one that may stand between it and its parent. (Version 1 is entered by moving, for
+    /// which this limit does not count.)
+    pub(crate) fn keeps_processes_out(&self) -> bool {
+        self.v2 && self.files == ["pids.max"] && matches!(self.value.as_str(), "0" | "1")
+    }
+
+    /// What is written into one of the files.
+    fn value_for(&self, file: &str) -> String {
+        if file != IO_WEIGHT {
+            return self.value.clone();
+        }
+        let (device, weight) = match self.value.rsplit_once(' ') {
+            Some((device, weight)) => (format!("{device} "), weight),
+            None => (String::new(), self.value.as_str()),
+        };
+        match weight.parse() {
+            Ok(weight) if self.files[0] == BFQ_WEIGHT => format!("{device}{}", io_weight(weight)),
+            _ => self.value.clone(),
+        }
+    }
 }
 
 /// Turns the property into writes. What the host's hierarchies cannot do is an error here.
@@ -30,6 +60,7 @@ pub(crate) fn plan(resources: &Node<'_>, hierarchies: &[Hierarchy]) -> Result<Ve
     planner.network(resources)?;
     planner.rdma(resources)?;
     planner.unified(resources)?;
+    planner.controllers(resources)?;
     Ok(planner.settings)
 }
 
@@ -66,9 +97,12 @@ fn write(setting: &Setting, placement: &Placement) -> Result<()> {
             ))
             .at(&*setting.pointer)
         })?;
+    if setting.files.is_empty() {
+        return Ok(());
+    }
     let mut refusal = Error::new("no control file");
     for file in &setting.files {
-        match group.write(file, &setting.value) {
+        match group.write(file, &setting.value_for(file)) {
             Ok(()) => return Ok(()),
             Err(error) if error.errno() == Some(libc::ENOENT) => refusal = error,
             Err(error) => return Err(error.at(&*setting.pointer)),
@@ -448,15 +482,8 @@ impl Planner<'_> {
     ) -> Result<()> {
         let prefix = device.map_or(String::new(), |device| format!("{device} "));
         if self.io_version(node, name)? {
-            // BFQ has the same scale; io.weight has 1 to 10000 where version 1 had 10 to 1000.
-            let setting = |file: &str, weight: u64| (file.to_owned(), format!("{prefix}{weight}"));
-            let scaled = 1 + (u64::from(weight).saturating_sub(10)) * 9999 / 990;
-            let (file, value) = if self.unified_has("io.bfq.weight") {
-                setting("io.bfq.weight", weight.into())
-            } else {
-                setting("io.weight", scaled)
-            };
-            self.push(node, name, "io", true, &[&file], value);
+            let value = format!("{prefix}{weight}");
+            self.push(node, name, "io", true, &[BFQ_WEIGHT, IO_WEIGHT], value);
         } else {
             let files: &[&str] = match device {
                 None => &["blkio.weight", "blkio.bfq.weight"],
@@ -499,21 +526,6 @@ impl Planner<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the hierarchy of version 2 has a scheduler's own file. The root group has none
-    /// of these, so that a group below it is looked at.
-    fn unified_has(&self, file: &str) -> bool {
-        let Some(unified) = self.hierarchies.iter().find(|hierarchy| hierarchy.v2) else {
-            return false;
-        };
-        let Ok(entries) = std::fs::read_dir(&unified.mount) else {
-            return false;
-        };
-        // What is no group has nothing below it.
-        entries
-            .flatten()
-            .any(|entry| entry.path().join(file).exists())
     }
 
     fn hugepages(&mut self, resources: &Node<'_>) -> Result<()> {
@@ -595,6 +607,25 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// A property without a limit has its controller all the same: for its statistics, for limits
+    /// that an update sets, and to show that there is none.
+    fn controllers(&mut self, resources: &Node<'_>) -> Result<()> {
+        for (name, controller) in [
+            ("memory", "memory"),
+            ("cpu", "cpu"),
+            ("pids", "pids"),
+            ("blockIO", "io"),
+        ] {
+            if !resources.has(name) || self.settings.iter().any(|s| s.controller == controller) {
+                continue;
+            }
+            if let Ok(true) = self.version(resources, name, controller) {
+                self.push(resources, name, controller, true, &[], "");
+            }
+        }
+        Ok(())
+    }
+
     fn unified(&mut self, resources: &Node<'_>) -> Result<()> {
         let Some(map) = resources.object("unified")? else {
             return Ok(());
@@ -623,6 +654,11 @@ impl Planner<'_> {
         }
         Ok(())
     }
+}
+
+/// BFQ has 10 to 1000, as version 1 had it; io.weight has 1 to 10000.
+fn io_weight(weight: u64) -> u64 {
+    1 + weight.saturating_sub(10) * 9999 / 990
 }
 
 /// How a negative number, which is "no limit", is written.
@@ -754,6 +790,59 @@ mod tests {
             refused(json!({"hugepageLimits": [{"pageSize": "../x", "limit": 1}]}))
                 .contains("not a huge page size")
         );
+    }
+
+    #[test]
+    fn a_weight_is_on_the_scale_of_the_file_that_there_is() {
+        let v2 = host(true, &["io"]);
+        let resources = json!({"blockIO": {"weight": 505, "weightDevice": [
+            {"major": 8, "minor": 0, "weight": 1000}
+        ]}});
+        let settings = plan(&Node::root(&resources).unwrap(), &v2).unwrap();
+        let values = |file: &str| -> Vec<String> {
+            settings
+                .iter()
+                .map(|setting| setting.value_for(file))
+                .collect()
+        };
+        assert_eq!(settings[0].files, [BFQ_WEIGHT, IO_WEIGHT]);
+        assert_eq!(values(BFQ_WEIGHT), ["505", "8:0 1000"]);
+        assert_eq!(values(IO_WEIGHT), ["5000", "8:0 10000"]);
+        assert_eq!([0, 10, 100].map(io_weight), [1, 1, 910]);
+    }
+
+    #[test]
+    fn a_value_that_is_asked_for_by_its_file_is_left_alone() {
+        let v2 = host(true, &["io"]);
+        let resources = json!({"unified": {"io.weight": "default 100"}});
+        let settings = plan(&Node::root(&resources).unwrap(), &v2).unwrap();
+        assert_eq!(settings[0].value_for(IO_WEIGHT), "default 100");
+    }
+
+    #[test]
+    fn a_property_without_limits_has_its_controller() {
+        let names = |resources: Value, v2| -> Vec<String> {
+            let host = host(v2, &["memory", "pids"]);
+            let settings = plan(&Node::root(&resources).unwrap(), &host).unwrap();
+            settings
+                .into_iter()
+                .map(|setting| format!("{} {}", setting.controller, setting.files.len()))
+                .collect()
+        };
+        let empty = json!({"pids": {}, "memory": {"limit": 4096}, "cpu": {}});
+        assert_eq!(names(empty.clone(), true), ["memory 1", "pids 0"]);
+        assert_eq!(names(empty, false), ["memory 1"]);
+    }
+
+    #[test]
+    fn limits_that_keep_processes_out_are_known() {
+        let late = |limit: i64, v2| {
+            let host = host(v2, &["pids"]);
+            let resources = json!({"pids": {"limit": limit}});
+            plan(&Node::root(&resources).unwrap(), &host).unwrap()[0].keeps_processes_out()
+        };
+        assert!(late(0, true) && late(1, true));
+        assert!(!late(2, true) && !late(-1, true) && !late(0, false));
     }
 
     #[test]

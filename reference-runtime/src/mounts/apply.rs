@@ -1,15 +1,16 @@
 //! Makes the planned mounts, in the listed order, below an attached root.
 
+use super::attributes::{self, set_read_only};
 use super::idmap::{self, Prepared};
 use super::options::Options;
-use super::{Mount, copy_up, failed};
+use super::{Mount, copy_up, failed, label};
 use crate::cgroup::{Group, Placement};
 use crate::error::{CallContext, Error, PlaceContext, Result};
-use crate::rootfs::{Kind, Rootfs, through_proc};
+use crate::procfs::Procfs;
+use crate::rootfs::{Kind, Rootfs};
 use crate::sys::files::{self, cwd};
 use crate::sys::mount::{
-    self, AT_EMPTY_PATH, AT_RECURSIVE, FilesystemContext, MOUNT_ATTR_ATIME, MOUNT_ATTR_RDONLY,
-    MountAttr,
+    self, AT_RECURSIVE, FilesystemContext, MOUNT_ATTR_ATIME, MOUNT_ATTR_RDONLY, MountAttr,
 };
 use std::ffi::OsStr;
 use std::io;
@@ -19,6 +20,8 @@ use std::path::Path;
 /// What the mounts need to know of the container.
 #[derive(Debug)]
 pub(crate) struct Environment<'a> {
+    /// The host's procfs.
+    pub(crate) procfs: &'a Procfs,
     pub(crate) cgroup: &'a Placement,
     /// The container sees its cgroups as the roots of their hierarchies.
     pub(crate) own_cgroup_namespace: bool,
@@ -30,21 +33,11 @@ pub(crate) struct ReadOnlyLater(Vec<(OwnedFd, String)>);
 
 impl ReadOnlyLater {
     /// Makes them read-only.
-    pub(crate) fn apply(self) -> Result<()> {
+    pub(crate) fn apply(self, procfs: &Procfs) -> Result<()> {
         self.0
             .iter()
-            .try_for_each(|(fd, pointer)| set_read_only(fd.as_fd(), 0).at(pointer))
+            .try_for_each(|(fd, pointer)| set_read_only(fd.as_fd(), procfs).at(pointer))
     }
-}
-
-/// mount_setattr(2): read-only, and nothing else changes.
-pub(crate) fn set_read_only(fd: BorrowedFd<'_>, flags: u32) -> Result<()> {
-    let attr = MountAttr {
-        set: MOUNT_ATTR_RDONLY,
-        ..MountAttr::default()
-    };
-    mount::set_attributes(fd, OsStr::new(""), flags | AT_EMPTY_PATH, &attr)
-        .call(|| "mount_setattr(MOUNT_ATTR_RDONLY)")
 }
 
 /// Makes one mount from what was prepared for it.
@@ -56,11 +49,12 @@ pub(crate) fn apply(
     later: &mut ReadOnlyLater,
 ) -> Result<()> {
     if mount.options.remount {
-        return remount(mount, rootfs);
+        return remount(mount, rootfs, environment.procfs);
     }
     if mount.options.copy_up && (mount.kind != "tmpfs" || mount.options.bind.is_some()) {
         return Err(Error::new("tmpcopyup needs a mount of type tmpfs").at(&*mount.pointer));
     }
+    let mut pending = None;
     let (fd, is_file) = match prepared {
         Prepared::Tree(tree) => {
             let stat = files::fstat(tree.as_fd())
@@ -72,18 +66,22 @@ pub(crate) fn apply(
             return cgroup_v1(mount, rootfs, environment, later);
         }
         other => match (make(mount, environment)?, other) {
-            (Some(fd), Prepared::Mapping(namespace)) => {
+            (Some((fd, left)), Prepared::Mapping(namespace)) => {
+                pending = left;
                 idmap::apply(mount, fd.as_fd(), namespace.as_fd()).at(&mount.pointer)?;
                 (fd, false)
             }
-            (Some(fd), _) => (fd, false),
+            (Some((fd, left)), _) => {
+                pending = left;
+                (fd, false)
+            }
             (None, Prepared::Mapping(_)) => {
                 return Err(
                     Error::new("these options cannot be combined with an idmapping")
                         .at(&*mount.pointer),
                 );
             }
-            (None, _) => return place_classic(mount, rootfs),
+            (None, _) => return place_classic(mount, rootfs, environment.procfs),
         },
     };
     let mut target = rootfs
@@ -105,30 +103,51 @@ pub(crate) fn apply(
             })
             .at(&mount.pointer)?;
     }
-    if mount.options.copy_up {
-        copy_up::copy(target.as_fd(), fd.as_fd()).at(&mount.pointer)?;
+    if let Some(label) = &mount.root_label {
+        label::set(fd.as_fd(), label, environment.procfs).at(&mount.pointer)?;
     }
-    decorate(mount, fd.as_fd(), later)?;
-    place(mount, fd, target.as_fd(), rootfs)
-}
-
-/// Attaches a finished mount. Over the root directory it becomes the root.
-fn place(mount: &Mount, fd: OwnedFd, target: BorrowedFd<'_>, rootfs: &mut Rootfs) -> Result<()> {
-    let over_root = rootfs.is_root(target)?;
-    mount::attach(fd.as_fd(), target)
-        .call(|| format!("move_mount(…, {:?})", mount.destination))
-        .at(&mount.pointer)?;
-    if over_root {
+    if mount.options.copy_up {
+        copy_up::copy(target.as_fd(), fd.as_fd(), environment.procfs).at(&mount.pointer)?;
+    }
+    let decorate = || {
+        if let Some((flags, attr)) = &pending {
+            attributes::set(fd.as_fd(), *flags, attr, environment.procfs)
+                .map_err(|error| failed(mount, &error, None))?;
+        }
+        decorate(mount, fd.as_fd(), later, environment.procfs)
+    };
+    if place(mount, fd.as_fd(), target.as_fd(), rootfs, decorate)? {
         rootfs.replace(fd);
     }
     Ok(())
 }
 
-/// Gives a mount its attributes and its propagation, before anybody can see it.
-fn decorate(mount: &Mount, fd: BorrowedFd<'_>, later: &mut ReadOnlyLater) -> Result<()> {
+/// Attaches a mount that is finished by `decorate`. True if it is over the root directory and so
+/// becomes the root.
+fn place(
+    mount: &Mount,
+    fd: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    rootfs: &Rootfs,
+    decorate: impl FnOnce() -> Result<()>,
+) -> Result<bool> {
+    let over_root = rootfs.is_root(target)?;
+    let attach =
+        || mount::attach(fd, target).call(|| format!("move_mount(…, {:?})", mount.destination));
+    attributes::set_and_attach(decorate, attach).at(&mount.pointer)?;
+    Ok(over_root)
+}
+
+/// Gives a mount its attributes and its propagation.
+fn decorate(
+    mount: &Mount,
+    fd: BorrowedFd<'_>,
+    later: &mut ReadOnlyLater,
+    procfs: &Procfs,
+) -> Result<()> {
     let options = &mount.options;
     let set = |flags: u32, attr: &MountAttr| {
-        mount::set_attributes(fd, OsStr::new(""), flags | AT_EMPTY_PATH, attr)
+        attributes::set(fd, flags, attr, procfs)
             .call(|| format!("mount_setattr({:?}, {attr:x?})", mount.destination))
             .at(&mount.pointer)
     };
@@ -167,20 +186,38 @@ fn clone_descriptor(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     fd.try_clone_to_owned().call(|| "fcntl(F_DUPFD_CLOEXEC)")
 }
 
+/// What is still to be set on a detached mount, and whether for those below it too (AT_RECURSIVE).
+type Pending = Option<(u32, MountAttr)>;
+
 /// A detached mount of a new filesystem; None if only mount(2) can express what is asked for.
-fn make(mount: &Mount, environment: &Environment<'_>) -> Result<Option<OwnedFd>> {
+fn make(mount: &Mount, environment: &Environment<'_>) -> Result<Option<(OwnedFd, Pending)>> {
     let kind = match mount.kind.as_str() {
         // On a host with version 2 alone, that is what `cgroup` means.
         "cgroup" => "cgroup2",
         other => other,
     };
     let options = &mount.options;
+    if let ("cgroup2", false, Some(group)) = (
+        kind,
+        environment.own_cgroup_namespace,
+        environment.cgroup.unified(),
+    ) {
+        if let Some(option) = options.data.first() {
+            let why =
+                format!("the option {option:?} would be the host's: it needs a cgroup namespace");
+            return Err(Error::new(why).at(&*mount.pointer));
+        }
+        // Not a new mount, which in the host's cgroup namespace would show the whole hierarchy and
+        // take the options off it that the host has given it (nsdelegate).
+        let (tree, attr) = hierarchy(group, mount, environment)?;
+        return Ok(Some((tree, attr.map(|attr| (0, attr)))));
+    }
     let unspeakable = options.superblock & (libc::MS_I_VERSION | libc::MS_SILENT) != 0;
     if unspeakable || options.data.iter().any(|option| option.len() > 255) {
         return Ok(None);
     }
     match new_filesystem(kind, mount.source.as_deref(), options, kind == "tmpfs") {
-        Ok(fd) => Ok(Some(fd)),
+        Ok(fd) => Ok(Some((fd, None))),
         Err((error, _)) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(None),
         // Without a cgroup namespace of its own user namespace the hierarchy can still be shown by binding it.
         Err((error, _)) if kind == "cgroup2" && error.raw_os_error() == Some(libc::EPERM) => {
@@ -191,14 +228,7 @@ fn make(mount: &Mount, environment: &Environment<'_>) -> Result<Option<OwnedFd>>
             let path = group.map_or(Path::new("/sys/fs/cgroup"), |group| &group.path);
             let tree = mount::clone_tree(cwd(), path.as_os_str(), AT_RECURSIVE)
                 .map_err(|_| failed(mount, &error, None))?;
-            mount::set_attributes(
-                tree.as_fd(),
-                OsStr::new(""),
-                AT_EMPTY_PATH | AT_RECURSIVE,
-                &options.attr(),
-            )
-            .map_err(|error| failed(mount, &error, None))?;
-            Ok(Some(tree))
+            Ok(Some((tree, Some((AT_RECURSIVE, options.attr())))))
         }
         Err((error, complaint)) => Err(failed(mount, &error, complaint)),
     }
@@ -261,27 +291,36 @@ fn configure(
 }
 
 /// mount(2), for what the newer calls cannot say.
-fn place_classic(mount: &Mount, rootfs: &mut Rootfs) -> Result<()> {
+fn place_classic(mount: &Mount, rootfs: &mut Rootfs, procfs: &Procfs) -> Result<()> {
     let target = rootfs
         .ensure(&mount.destination, Kind::Directory)
         .at(&mount.pointer)?;
     let flags = mount.options.this.flags() | mount.options.superblock;
-    let data = mount.options.data.join(",");
+    let data = label::join(&mount.options.data);
     let source = mount.source.as_deref().unwrap_or("none");
-    mount::mount(
-        Some(source.as_ref()),
-        &through_proc(target.as_fd()),
-        Some(&mount.kind),
-        flags,
-        Some(&data),
-    )
-    .map_err(|error| failed(mount, &error, None))?;
+    let mount_on = |target: &OsStr| {
+        mount::mount(
+            Some(source.as_ref()),
+            target,
+            Some(&mount.kind),
+            flags,
+            Some(&data),
+        )
+    };
+    procfs
+        .with_path(target.as_fd(), mount_on)
+        .map_err(|error| failed(mount, &error, None))?;
     let mounted = rootfs
         .find(&mount.destination)
         .call(|| format!("openat2(rootfs, {:?})", mount.destination))
         .at(&mount.pointer)?;
     // Read-only is done already; only what goes below and the propagation are left.
-    decorate(mount, mounted.as_fd(), &mut ReadOnlyLater::default())?;
+    decorate(
+        mount,
+        mounted.as_fd(),
+        &mut ReadOnlyLater::default(),
+        procfs,
+    )?;
     if rootfs.is_root(target.as_fd())? {
         rootfs.replace(mounted);
     }
@@ -289,33 +328,24 @@ fn place_classic(mount: &Mount, rootfs: &mut Rootfs) -> Result<()> {
 }
 
 /// Changes a mount that is there already: with `bind` the mount, else its filesystem.
-fn remount(mount: &Mount, rootfs: &Rootfs) -> Result<()> {
+fn remount(mount: &Mount, rootfs: &Rootfs, procfs: &Procfs) -> Result<()> {
     let target = rootfs
         .find(&mount.destination)
         .call(|| format!("openat2(rootfs, {:?}, RESOLVE_IN_ROOT)", mount.destination))
         .at(&mount.pointer)?;
     if mount.options.bind.is_none() {
         let flags = mount.options.this.flags() | mount.options.superblock | libc::MS_REMOUNT;
-        let data = mount.options.data.join(",");
-        mount::mount(
-            None,
-            &through_proc(target.as_fd()),
-            None,
-            flags,
-            Some(&data),
-        )
-        .map_err(|error| failed(mount, &error, None))?;
+        let data = label::join(&mount.options.data);
+        let change = |target: &OsStr| mount::mount(None, target, None, flags, Some(&data));
+        procfs
+            .with_path(target.as_fd(), change)
+            .map_err(|error| failed(mount, &error, None))?;
     } else if !mount.options.this.is_empty() {
-        mount::set_attributes(
-            target.as_fd(),
-            OsStr::new(""),
-            AT_EMPTY_PATH,
-            &mount.options.attr(),
-        )
-        .map_err(|error| failed(mount, &error, None))?;
+        attributes::set(target.as_fd(), 0, &mount.options.attr(), procfs)
+            .map_err(|error| failed(mount, &error, None))?;
     }
     let set = |flags, attr: &MountAttr| {
-        mount::set_attributes(target.as_fd(), OsStr::new(""), flags | AT_EMPTY_PATH, attr)
+        attributes::set(target.as_fd(), flags, attr, procfs)
             .map_err(|error| failed(mount, &error, None))
     };
     if !mount.options.below.is_empty() {
@@ -379,34 +409,44 @@ fn cgroup_v1(
         ));
     }
     let directory = clone_descriptor(tmpfs.as_fd()).at(&mount.pointer)?;
-    place(mount, tmpfs, target.as_fd(), rootfs)?;
+    if place(mount, tmpfs.as_fd(), target.as_fd(), rootfs, || Ok(()))? {
+        rootfs.replace(tmpfs);
+    }
     for (group, name) in names {
-        let tree = hierarchy(group, mount, environment)?;
+        let (tree, attr) = hierarchy(group, mount, environment)?;
         let place = files::openat(directory.as_fd(), name, files::O_PATH, 0)
             .call(|| format!("open({name:?})"))
             .at(&mount.pointer)?;
-        mount::attach(tree.as_fd(), place.as_fd())
-            .call(|| format!("move_mount(…, {name:?})"))
-            .at(&mount.pointer)?;
+        let set = || match &attr {
+            Some(attr) => attributes::set(tree.as_fd(), 0, attr, environment.procfs)
+                .map_err(|error| failed(mount, &error, None)),
+            None => Ok(()),
+        };
+        let attach = || {
+            mount::attach(tree.as_fd(), place.as_fd())
+                .call(|| format!("move_mount(…, {name:?})"))
+                .at(&mount.pointer)
+        };
+        attributes::set_and_attach(set, attach)?;
     }
     for &(kind, _) in &mount.options.propagation {
         let attr = MountAttr {
             propagation: kind,
             ..MountAttr::default()
         };
-        mount::set_attributes(
-            directory.as_fd(),
-            OsStr::new(""),
-            AT_RECURSIVE | AT_EMPTY_PATH,
-            &attr,
-        )
-        .map_err(|error| failed(mount, &error, None))?;
+        attributes::set(directory.as_fd(), AT_RECURSIVE, &attr, environment.procfs)
+            .map_err(|error| failed(mount, &error, None))?;
     }
     Ok(())
 }
 
-/// One hierarchy as the container may see it: through its own cgroup namespace, or its own group alone.
-fn hierarchy(group: &Group, mount: &Mount, environment: &Environment<'_>) -> Result<OwnedFd> {
+/// One hierarchy as the container may see it: through its own cgroup namespace, or its own group
+/// alone. What is left to be set goes with it.
+fn hierarchy(
+    group: &Group,
+    mount: &Mount,
+    environment: &Environment<'_>,
+) -> Result<(OwnedFd, Option<MountAttr>)> {
     let attributes = Options {
         this: mount.options.this,
         ..Options::default()
@@ -425,10 +465,8 @@ fn hierarchy(group: &Group, mount: &Mount, environment: &Environment<'_>) -> Res
         // Read-only for this mount, not for the hierarchy, which is the host's.
         let made = new_filesystem(kind, Some("cgroup"), &options, true);
         let tree = made.map_err(|(error, complaint)| failed(mount, &error, complaint))?;
-        if mount.options.this.set & MOUNT_ATTR_RDONLY != 0 {
-            set_read_only(tree.as_fd(), 0).at(&mount.pointer)?;
-        }
-        return Ok(tree);
+        let read_only = mount.options.this.set & MOUNT_ATTR_RDONLY != 0;
+        return Ok((tree, read_only.then(attributes::read_only)));
     }
     let tree = mount::clone_tree(cwd(), group.path.as_os_str(), 0)
         .call(|| format!("open_tree({:?}, OPEN_TREE_CLONE)", group.path))
@@ -441,7 +479,5 @@ fn hierarchy(group: &Group, mount: &Mount, environment: &Environment<'_>) -> Res
         } else {
             0
         };
-    mount::set_attributes(tree.as_fd(), OsStr::new(""), AT_EMPTY_PATH, &attr)
-        .map_err(|error| failed(mount, &error, None))?;
-    Ok(tree)
+    Ok((tree, Some(attr)))
 }

@@ -1,31 +1,40 @@
 //! `tmpcopyup`: fills a new tmpfs with what it is about to hide.
 
 use crate::error::{CallContext, Result};
+use crate::procfs::Procfs;
 use crate::sys::files::{
     self, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY,
 };
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 
 /// Copies the content of one directory into another: types, modes, owners and bytes.
-pub(crate) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+pub(crate) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>, procfs: &Procfs) -> Result<()> {
     let source = files::openat(from, OsStr::new("."), O_RDONLY | O_DIRECTORY, 0)
         .call(|| "open(.) for tmpcopyup")?;
     // A listing through procfs, so that it is of this very directory.
-    let path = format!("/proc/self/fd/{}", source.as_raw_fd());
-    for entry in fs::read_dir(&path).call(|| format!("readdir({path:?})"))? {
-        let name = entry.call(|| format!("readdir({path:?})"))?.file_name();
-        copy_one(source.as_fd(), to, &name).call(|| format!("tmpcopyup of {name:?}"))??;
+    let list = |path: &OsStr| fs::read_dir(path);
+    let entries = procfs
+        .with_path(source.as_fd(), list)
+        .call(|| "opendir(tmpcopyup)")?;
+    for entry in entries {
+        let name = entry.call(|| "readdir(tmpcopyup)")?.file_name();
+        copy_one(source.as_fd(), to, &name, procfs).call(|| format!("tmpcopyup of {name:?}"))??;
     }
     let stat = files::fstat(source.as_fd()).call(|| "fstat(tmpcopyup)")?;
     files::chown_fd(to, stat.st_uid, stat.st_gid).call(|| "fchown(tmpcopyup)")
 }
 
 /// The outer error is about this entry, the inner one about something below it.
-fn copy_one(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &OsStr) -> io::Result<Result<()>> {
+fn copy_one(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    name: &OsStr,
+    procfs: &Procfs,
+) -> io::Result<Result<()>> {
     let entry = files::openat(from, name, O_PATH | O_NOFOLLOW, 0)?;
     let stat = files::fstat(entry.as_fd())?;
     let mode = stat.st_mode & 0o7777;
@@ -33,7 +42,7 @@ fn copy_one(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &OsStr) -> io::Resul
         libc::S_IFDIR => {
             files::mkdirat(to, name, 0o700)?;
             let directory = files::openat(to, name, O_PATH | O_NOFOLLOW, 0)?;
-            let copied = copy(entry.as_fd(), directory.as_fd());
+            let copied = copy(entry.as_fd(), directory.as_fd(), procfs);
             files::chmodat(to, name, mode)?;
             return Ok(copied);
         }

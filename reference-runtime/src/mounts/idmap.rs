@@ -1,14 +1,13 @@
 //! Idmapped mounts. Only who is privileged over the source's filesystem can map
 //! it, which nobody in a user namespace is: `create` prepares the trees.
 
-use super::{Mount, open_bind};
+use super::{Mount, attributes, open_bind};
 use crate::error::{CallContext, PlaceContext, Result};
 use crate::id_mappings::Mappings;
 use crate::launch;
 use crate::sys::files::{self, O_RDONLY, cwd};
-use crate::sys::mount::{self, AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_IDMAP, MountAttr};
+use crate::sys::mount::{AT_RECURSIVE, MOUNT_ATTR_IDMAP, MountAttr};
 use crate::sys::process::{self, CLONE_NEWUSER, Side};
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// What `create` hands over for one mount.
@@ -66,7 +65,7 @@ pub(crate) fn apply(mount: &Mount, tree: BorrowedFd<'_>, namespace: BorrowedFd<'
     } else {
         0
     };
-    mount::set_attributes(tree, OsStr::new(""), flags | AT_EMPTY_PATH, &attr)
+    attributes::set_mapping(tree, flags, &attr)
         .call(|| format!("mount_setattr({:?}, MOUNT_ATTR_IDMAP)", mount.destination))
 }
 

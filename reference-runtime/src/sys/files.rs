@@ -164,6 +164,34 @@ pub(crate) fn is_on_read_only_mount(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(unsafe { stat.assume_init() }.f_flag & libc::ST_RDONLY != 0)
 }
 
+/// The flags of the mount that the file was opened through, as mount(2) has them.
+pub(crate) fn mount_flags(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    const ST_RELATIME: u64 = 4096;
+    const ST_NOSYMFOLLOW: u64 = 8192;
+    const MS_NOSYMFOLLOW: u64 = 256;
+    let mut stat = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the kernel's answer fills the structure when the call succeeds.
+    check_int(unsafe { libc::fstatvfs(fd.as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: see above.
+    let flags = unsafe { stat.assume_init() }.f_flag;
+    // These have the same numbers in both calls.
+    let same = libc::MS_RDONLY
+        | libc::MS_NOSUID
+        | libc::MS_NODEV
+        | libc::MS_NOEXEC
+        | libc::MS_NOATIME
+        | libc::MS_NODIRATIME;
+    let others = [
+        (ST_RELATIME, libc::MS_RELATIME),
+        (ST_NOSYMFOLLOW, MS_NOSYMFOLLOW),
+    ];
+    let other = |(told, flag): (u64, u64)| if flags & told != 0 { flag } else { 0 };
+    Ok(others
+        .into_iter()
+        .map(other)
+        .fold(flags & same, |all, flag| all | flag))
+}
+
 /// statfs(2): only the magic number of the filesystem.
 pub(crate) fn filesystem_magic(path: &OsStr) -> io::Result<i64> {
     let path = c_string(path)?;
@@ -206,6 +234,22 @@ pub(crate) fn chmodat(dir: BorrowedFd<'_>, name: &OsStr, mode: u32) -> io::Resul
     check_int(unsafe { libc::fchmodat(dir.as_raw_fd(), name.as_ptr(), mode, 0) }).map(drop)
 }
 
+/// setxattr(2).
+pub(crate) fn set_attribute(path: &OsStr, name: &str, value: &[u8]) -> io::Result<()> {
+    let (path, name) = (c_string(path)?, c_string(name)?);
+    // SAFETY: both strings are NUL-terminated, the value is as long as stated.
+    check_int(unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    })
+    .map(drop)
+}
+
 /// fchmod(2).
 pub(crate) fn fchmod(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
     // SAFETY: plain integers.
@@ -220,6 +264,15 @@ pub(crate) fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => return other.map(drop),
         }
+    }
+}
+
+/// flock(2) with LOCK_EX, without waiting: false if somebody else has it.
+pub(crate) fn try_lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    // SAFETY: plain integers.
+    match check_int(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        other => other.map(|_| true),
     }
 }
 
@@ -352,6 +405,13 @@ pub(crate) fn cloexec_from(first: u32) -> io::Result<()> {
     close_range(first, libc::CLOSE_RANGE_CLOEXEC)
 }
 
+/// The number that the next descriptor of this process will have.
+pub(crate) fn lowest_free() -> io::Result<libc::c_int> {
+    // Any descriptor can be duplicated: this one is opened for it.
+    let file = openat(cwd(), "/".as_ref(), O_PATH, 0)?;
+    Ok(file.as_raw_fd())
+}
+
 /// Closes every descriptor from `first` on but the given ones. For a process that was just
 /// cloned: what it owns besides them is the copy of an owner that it never drops.
 pub(crate) fn close_all_but(first: u32, keep: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -443,4 +503,15 @@ pub(crate) fn is_locked(fd: BorrowedFd<'_>) -> bool {
         unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_UN) };
     }
     result.is_err()
+}
+
+/// fcntl(2) F_SETLEASE: whoever opens the file waits for this process, for tests of waiting.
+#[cfg(test)]
+pub(crate) fn take_lease(file: &std::fs::File) -> io::Result<()> {
+    const F_SETSIG: libc::c_int = 10;
+    // The word that somebody waits must not end this process, as the default signal does.
+    // SAFETY: plain integers.
+    check_int(unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) })?;
+    // SAFETY: plain integers.
+    check_int(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) }).map(drop)
 }

@@ -1,10 +1,12 @@
 //! The mount interface of Linux 5.2 and later (descriptors), and the older one as its fallback.
 
 use super::{c_string, check, check_int, owned};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
 
 pub(crate) const AT_RECURSIVE: u32 = 0x8000;
 pub(crate) const AT_EMPTY_PATH: u32 = 0x1000;
@@ -80,6 +82,19 @@ pub(crate) fn set_attributes(
         )
     })
     .map(drop)
+}
+
+/// Whether the kernel has mount_setattr(2).
+pub(crate) fn can_set_attributes() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        let nothing = std::ptr::null::<MountAttr>();
+        let path = c"".as_ptr();
+        // SAFETY: a size of 0 is refused before anything is read.
+        let result =
+            check(unsafe { libc::syscall(libc::SYS_mount_setattr, -1, path, 0, nothing, 0) });
+        !result.is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS))
+    })
 }
 
 /// A filesystem being configured: fsopen(2) and fsconfig(2).
@@ -200,4 +215,38 @@ pub(crate) fn pivot_root(new: &OsStr, old: &OsStr) -> io::Result<()> {
     let (new, old) = (c_string(new)?, c_string(old)?);
     // SAFETY: both strings are NUL-terminated.
     check(unsafe { libc::syscall(libc::SYS_pivot_root, new.as_ptr(), old.as_ptr()) }).map(drop)
+}
+
+/// A path as the table of mounts has it: blanks and backslashes are octal there.
+pub(crate) fn unescape(path: &str) -> OsString {
+    let bytes = path.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while let Some(&byte) = bytes.get(index) {
+        let code = bytes.get(index + 1..index + 4);
+        let code =
+            code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 8).ok());
+        match code.filter(|_| byte == b'\\') {
+            Some(code) => {
+                plain.push(code);
+                index += 4;
+            }
+            None => {
+                plain.push(byte);
+                index += 1;
+            }
+        }
+    }
+    OsString::from_vec(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_in_the_table_of_mounts_are_octal() {
+        assert_eq!(unescape("/a\\040b\\134c"), "/a b\\c");
+        assert_eq!(unescape("/plain\\"), "/plain\\");
+    }
 }

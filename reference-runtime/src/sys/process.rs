@@ -106,19 +106,17 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
     .map(drop)
 }
 
+/// pidfd_getfd(2): a copy of another process's descriptor.
+pub(crate) fn pidfd_getfd(pidfd: BorrowedFd<'_>, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: plain integers.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) })
+}
+
 /// Waits until a descriptor is readable (a pidfd: until its process has ended).
 /// False if the deadline passed first.
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> io::Result<bool> {
     loop {
-        let timeout = match deadline {
-            None => -1,
-            // Rounded up, so that the last poll does not spin.
-            Some(deadline) => {
-                let left =
-                    deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-                i32::try_from(left.as_millis()).unwrap_or(i32::MAX)
-            }
-        };
+        let timeout = milliseconds_until(deadline);
         let mut entry = libc::pollfd {
             fd: fd.as_raw_fd(),
             events: libc::POLLIN,
@@ -137,8 +135,9 @@ pub(crate) fn wait_readable(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> io
     }
 }
 
-/// Which of several descriptors are readable or closed on the other side; waits for the first.
-pub(crate) fn wait_any(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
+/// Which of several descriptors are readable or closed on the other side; waits for the first,
+/// until the deadline at most.
+pub(crate) fn wait_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<Vec<bool>> {
     let mut entries: Vec<libc::pollfd> = fds
         .iter()
         .map(|fd| libc::pollfd {
@@ -148,15 +147,24 @@ pub(crate) fn wait_any(fds: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
         })
         .collect();
     loop {
+        let count = entries.len() as libc::nfds_t;
         // SAFETY: as many initialised entries as stated.
         match check_int(unsafe {
-            libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, -1)
+            libc::poll(entries.as_mut_ptr(), count, milliseconds_until(deadline))
         }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other?,
         };
         return Ok(entries.iter().map(|entry| entry.revents != 0).collect());
     }
+}
+
+/// What poll(2) takes: -1 is for ever. Rounded up, so that the last poll does not spin.
+fn milliseconds_until(deadline: Option<Instant>) -> libc::c_int {
+    deadline.map_or(-1, |deadline| {
+        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+        i32::try_from(left.as_millis()).unwrap_or(i32::MAX)
+    })
 }
 
 /// How a process ended.
@@ -407,6 +415,14 @@ pub(crate) fn set_dumpable(dumpable: bool) -> io::Result<()> {
         )
     })
     .map(drop)
+}
+
+/// prctl(2) PR_SET_PDEATHSIG: the signal that this process gets when its parent ends; 0 is none.
+/// The kernel forgets it when the user changes.
+pub(crate) fn set_parent_death_signal(signal: i32) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check_int(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong, 0, 0, 0) })
+        .map(drop)
 }
 
 /// prctl(2) PR_SET_NAME.

@@ -2,6 +2,8 @@
 //! read-only, and the commands of the runtime on it.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+pub mod sys;
+
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -81,6 +83,19 @@ impl Bundle {
             },
         });
         Bundle { dir, id, config }
+    }
+
+    /// A container that goes on until it is killed: it reads from a pipe that nobody writes.
+    pub fn endless(name: &str) -> Self {
+        let script = "while :; do read line < /scratch/never || exit; done";
+        let pipe = json!({"path": "/scratch/never", "type": "p"});
+        Bundle::new(name, script).set("/linux/devices", json!([pipe]))
+    }
+
+    /// create and start.
+    pub fn start(&self) {
+        succeeded(&self.create());
+        succeeded(&self.refrun(&["start", &self.id]));
     }
 
     /// Sets a value in the configuration; objects on the way are made.
@@ -203,7 +218,22 @@ impl Bundle {
         remains
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The file of the container's group in a hierarchy of version 1.
+    pub fn control_file(&self, controller: &str, file: &str) -> PathBuf {
+        Path::new("/sys/fs/cgroup")
+            .join(controller)
+            .join(&self.id)
+            .join(file)
+    }
+
+    /// The first line of such a file; None if this host has no such file.
+    pub fn control(&self, controller: &str, file: &str) -> Option<String> {
+        let text = fs::read_to_string(self.control_file(controller, file)).ok()?;
+        Some(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// A command of the runtime, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refrun"));
         command
             .arg("--root")
@@ -218,6 +248,16 @@ impl Drop for Bundle {
         // A failed test must not leave its container to the next one.
         let _ = self.refrun(&["delete", "--force", &self.id]);
         let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not come to be: {what}");
+        std::thread::yield_now();
     }
 }
 
