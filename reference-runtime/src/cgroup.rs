@@ -11,6 +11,7 @@ mod tree;
 use crate::devices::Device;
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::limited_file;
 use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_WRONLY, cwd};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -35,7 +36,8 @@ pub(crate) struct Hierarchy {
 
 /// Finds the hierarchies that this process is in and that are mounted.
 pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>> {
-    let list = fs::read_to_string("/proc/self/cgroup").call(|| "read(\"/proc/self/cgroup\")")?;
+    let list =
+        limited_file::read_kernel("/proc/self/cgroup").call(|| "read(\"/proc/self/cgroup\")")?;
     let mut mounted = None;
     let mut found = Vec::new();
     for line in list.lines() {
@@ -52,7 +54,7 @@ pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>> {
         let Some(mount) = mount else { continue };
         let controllers = if v2 {
             let offered = mount.join("cgroup.controllers");
-            let text = fs::read_to_string(&offered).call(|| format!("read({offered:?})"))?;
+            let text = limited_file::read_kernel(&offered).call(|| format!("read({offered:?})"))?;
             text.split_whitespace().map(str::to_owned).collect()
         } else {
             names.split(',').map(str::to_owned).collect()

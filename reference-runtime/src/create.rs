@@ -13,7 +13,7 @@ use crate::mounts::idmap::{self, Prepared};
 use crate::net_devices::{self, Moved};
 use crate::plan::Plan;
 use crate::procfs::Procfs;
-use crate::state::{SPEC_VERSION, Status, document, process_stat};
+use crate::state::{Container, SPEC_VERSION, Status, document, process_stat};
 use crate::store::{Entry, Made, Phase, Process, Record, SharedMount, Store, write_pid_file};
 use crate::sys::credentials;
 use crate::sys::process::{self as sys, CLONE_NEWNS, CLONE_NEWPID, Child};
@@ -143,25 +143,58 @@ const STAGES: &[Stage] = &[
     },
 ];
 
-/// The command. Returns the container process.
-pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child> {
-    let bundle =
-        fs::canonicalize(&options.bundle).call(|| format!("realpath({:?})", options.bundle))?;
-    crate::store::check_id(id)?;
-    let (text, mut document) = read_config(&bundle)?;
-    if let Some(process) = document.get_mut("process") {
-        listen_fds::tell(process, options.listen_fds);
+/// The command.
+pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<()> {
+    make(store, id, Bundle::read(id, options)?, options).map(drop)
+}
+
+/// A bundle whose configuration is read, found valid, and understood.
+pub(crate) struct Bundle {
+    path: PathBuf,
+    config: Vec<u8>,
+    plan: Plan,
+}
+
+impl Bundle {
+    /// Without any effect that could be seen.
+    pub(crate) fn read(id: &str, options: &Options) -> Result<Self> {
+        let path =
+            fs::canonicalize(&options.bundle).call(|| format!("realpath({:?})", options.bundle))?;
+        crate::store::check_id(id)?;
+        let (config, mut document) = read_config(&path)?;
+        if let Some(process) = document.get_mut("process") {
+            listen_fds::tell(process, options.listen_fds);
+        }
+        let plan =
+            Plan::new(&document, &path, id, options.resctrl.as_deref()).stage("config.json")?;
+        Ok(Bundle { path, config, plan })
     }
-    let plan =
-        Plan::new(&document, &bundle, id, options.resctrl.as_deref()).stage("config.json")?;
-    check_terminal(&plan, options)?;
+
+    /// Whether `process.terminal` is set.
+    pub(crate) fn wants_terminal(&self) -> bool {
+        self.plan
+            .process
+            .as_ref()
+            .is_some_and(|process| process.terminal.is_some())
+    }
+}
+
+/// Makes the container. Returns it locked, and its process.
+pub(crate) fn make(
+    store: &Store,
+    id: &str,
+    bundle: Bundle,
+    options: &Options,
+) -> Result<(Container, Child)> {
+    check_terminal(&bundle, options)?;
+    let Bundle { path, config, plan } = bundle;
     let entry = store.claim(id)?;
     let placement = plan.cgroup.placement();
-    let record = new_record(id, &plan, bundle.clone(), placement.clone())?;
+    let record = new_record(id, &plan, path, placement.clone())?;
     let mut create = Create {
         options,
         plan,
-        config: text,
+        config,
         entry,
         record,
         placement,
@@ -183,10 +216,16 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<Child
             return Err(error.stage(stage.name));
         }
     }
-    create
+    let child = create
         .child
         .take()
-        .ok_or_else(|| Error::new("no process was made"))
+        .ok_or_else(|| Error::new("no process was made"))?;
+    let container = Container {
+        entry: create.entry,
+        record: create.record,
+        status: Status::Created,
+    };
+    Ok((container, child))
 }
 
 /// Reads and parses the configuration of a bundle.
@@ -199,12 +238,8 @@ fn read_config(bundle: &Path) -> Result<(Vec<u8>, Value)> {
     Ok((text, document))
 }
 
-fn check_terminal(plan: &Plan, options: &Options) -> Result<()> {
-    let wanted = plan
-        .process
-        .as_ref()
-        .is_some_and(|process| process.terminal.is_some());
-    match (wanted, &options.console_socket) {
+fn check_terminal(bundle: &Bundle, options: &Options) -> Result<()> {
+    match (bundle.wants_terminal(), &options.console_socket) {
         (true, None) => Err(Error::new(
             "a terminal needs --console-socket, to hand it to the caller",
         )

@@ -70,7 +70,7 @@ fn force(entry: Entry) -> Result<()> {
     }
     match entry.read() {
         Ok(None) => entry.remove_all(),
-        Ok(Some(_)) => try_destroy(Container::load(entry)?),
+        Ok(Some(record)) => try_destroy(Container::of(entry, record)?),
         Err(damage) => salvage::delete(&entry, &damage),
     }
 }

@@ -28,9 +28,16 @@ pub(crate) fn read_any(path: &Path) -> io::Result<Vec<u8>> {
     read(File::open(path)?)
 }
 
+/// Reads a file of procfs, sysfs or a cgroup.
+pub(crate) fn read_kernel(path: impl AsRef<Path>) -> io::Result<String> {
+    let text = read(File::open(path)?)?;
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// Reads to the end.
 pub(crate) fn read(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
+    // What is read here is rarely longer, and then two calls do.
+    let mut text = Vec::with_capacity(4096);
     from.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::new(

@@ -3,7 +3,6 @@
 use crate::create::{self, Options};
 use crate::delete::{self, Mercy};
 use crate::error::{CallContext, Error, Result};
-use crate::limited_file;
 use crate::log;
 use crate::start;
 use crate::store::Store;
@@ -42,14 +41,15 @@ pub(crate) fn run(
     mut options: Options,
     manner: Manner,
 ) -> Result<ExitCode> {
-    let own = !manner.detach && options.console_socket.is_none() && wants_terminal(&options);
+    let bundle = create::Bundle::read(id, &options)?;
+    let own = !manner.detach && options.console_socket.is_none() && bundle.wants_terminal();
     let relay = if own { Some(Relay::listen()?) } else { None };
     if let Some(relay) = &relay {
         options.console_socket = Some(relay.path.clone());
     }
-    let child = create::create(store, id, &options)?;
+    let (container, child) = create::make(store, id, bundle, &options)?;
     let master = relay.map(|relay| relay.receive()).transpose()?;
-    if let Err(error) = start::start(store, id) {
+    if let Err(error) = start::start_created(store, container) {
         // A failed start leaves nothing that this command could still be about.
         if let Err(later) = delete::delete(store, id, Mercy::Force) {
             log::warning(&later.stage("cleaning up").to_string());
@@ -73,15 +73,6 @@ pub(crate) fn exit_code(ending: Ending) -> Result<ExitCode> {
         // As shells tell it.
         Ending::Signal(signal) => 128u8.wrapping_add(signal as u8),
     }))
-}
-
-/// What is wrong with a configuration is create's to say.
-fn wants_terminal(options: &Options) -> bool {
-    let Ok(text) = limited_file::read_regular(&options.bundle.join("config.json")) else {
-        return false;
-    };
-    let config = serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default();
-    config.pointer("/process/terminal") == Some(&serde_json::Value::Bool(true))
 }
 
 /// Passes signals and, with a terminal, bytes on until the process ends.

@@ -10,7 +10,7 @@ use crate::error::{CallContext, Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::listener;
 use crate::state::{Container, Status, document};
-use crate::store::{Entry, Phase, Store};
+use crate::store::{Entry, Store};
 use crate::sys::memory::SharedFlag;
 use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -121,18 +121,24 @@ pub(crate) fn start(store: &Store, id: &str) -> Result<()> {
             ))
         })
     })?;
+    start_created(store, container)
+}
+
+/// The same for a container that is locked and known to be created.
+pub(crate) fn start_created(store: &Store, container: Container) -> Result<()> {
     if !container.record.startable {
         return Err(Error::new("is required to start the container").at("/process"));
     }
     let hooks = Hooks::kept(&container.record.hooks)?;
     let container = go(container)?;
     let state = document(&container.record, Status::Running).to_string();
+    let id = container.record.id.clone();
     // Hooks may ask for the container, also with commands that wait for the lock.
     drop(container);
     if hooks.poststart.is_empty() {
         return Ok(());
     }
-    let entry = store.open(id)?;
+    let entry = store.open(&id)?;
     let Err(error) = hooks::run_all(&hooks.poststart, state.as_bytes()) else {
         return Ok(());
     };
@@ -142,7 +148,7 @@ pub(crate) fn start(store: &Store, id: &str) -> Result<()> {
 }
 
 /// Sends the word and waits until the program runs.
-fn go(mut container: Container) -> Result<Container> {
+fn go(container: Container) -> Result<Container> {
     let ended = || Error::new("the container process ended before it became the program");
     if container.record.cgroup.is_frozen() {
         // It could not answer, and this command would wait with the container locked.
@@ -200,8 +206,7 @@ fn go(mut container: Container) -> Result<Container> {
     }
     let (length, _) = message;
     if length == 0 {
-        container.record.phase = Phase::Started;
-        container.entry.write(&container.record)?;
+        container.entry.stop_listening();
         return Ok(container);
     }
     let text = String::from_utf8_lossy(&buffer[1..length]).into_owned();

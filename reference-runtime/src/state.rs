@@ -1,10 +1,11 @@
 //! `state`: what a container is now, and the state document of the specification.
 
 use crate::error::{CallContext, Error, Result};
+use crate::limited_file;
 use crate::store::{Entry, Phase, Process, Record, Store};
 use crate::sys::process;
 use serde_json::{Map, Value};
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -46,6 +47,11 @@ impl Container {
     /// Reads the record and asks the kernel what has become of the process.
     pub(crate) fn load(entry: Entry) -> Result<Self> {
         let record = entry.read()?.ok_or_else(|| unborn(&entry))?;
+        Self::of(entry, record)
+    }
+
+    /// The same with a record that has been read.
+    pub(crate) fn of(entry: Entry, record: Record) -> Result<Self> {
         let status = status(&entry, &record)?;
         Ok(Container {
             entry,
@@ -150,17 +156,12 @@ fn status(entry: &Entry, record: &Record) -> Result<Status> {
     if !is_alive(process)? {
         return Ok(Status::Stopped);
     }
-    if record.phase == Phase::Started {
-        let frozen = record.cgroup.is_frozen();
-        return Ok(if frozen {
-            Status::Paused
-        } else {
-            Status::Running
-        });
-    }
-    // exec closes the socket, so that it tells the truth even if a start was killed before it could note its success.
+    // Not noted anywhere but told by the socket, which exec closes: that is the truth, also after
+    // a start that was killed right then.
     if entry.is_waiting()? {
         Ok(Status::Created)
+    } else if record.cgroup.is_frozen() {
+        Ok(Status::Paused)
     } else {
         Ok(Status::Running)
     }
@@ -185,7 +186,7 @@ pub(crate) struct ProcessStat {
 /// None if there is no such process.
 pub(crate) fn process_stat(pid: i32) -> Result<Option<ProcessStat>> {
     let path = format!("/proc/{pid}/stat");
-    let text = match fs::read(&path) {
+    let text = match File::open(&path).and_then(limited_file::read) {
         Ok(text) => text,
         Err(error)
             if error.kind() == io::ErrorKind::NotFound

@@ -29,7 +29,7 @@ pub(crate) fn lock(entry: &Entry) -> Result<bool> {
             match record.phase {
                 Phase::Creating => end_creator(entry, &record)?,
                 // A start waits for the container process, which may hang in a hook or be frozen.
-                Phase::Created | Phase::Started => {
+                Phase::Created => {
                     delete::stop(&Container::load(entry.try_clone()?)?)?;
                 }
             }

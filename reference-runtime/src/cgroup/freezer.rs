@@ -2,6 +2,7 @@
 
 use super::{Group, Placement, events};
 use crate::error::{CallContext, Error, Result};
+use crate::limited_file;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ impl Placement {
 
 impl Group {
     pub(super) fn is_frozen(&self) -> bool {
-        let reads = |file: &str| fs::read_to_string(self.path.join(file));
+        let reads = |file: &str| limited_file::read_kernel(self.path.join(file));
         if self.v2 {
             return reads("cgroup.freeze").is_ok_and(|text| text.trim() == "1");
         }

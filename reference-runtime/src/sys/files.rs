@@ -120,6 +120,23 @@ pub(crate) fn renameat(dir: BorrowedFd<'_>, from: &OsStr, to: &OsStr) -> io::Res
     .map(drop)
 }
 
+/// renameat2(2) with RENAME_EXCHANGE within one directory.
+pub(crate) fn exchange(dir: BorrowedFd<'_>, one: &OsStr, other: &OsStr) -> io::Result<()> {
+    let (one, other) = (c_string(one)?, c_string(other)?);
+    // SAFETY: both strings are NUL-terminated.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            dir.as_raw_fd(),
+            one.as_ptr(),
+            dir.as_raw_fd(),
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    })
+    .map(drop)
+}
+
 /// readlinkat(2) of what the descriptor itself refers to if `name` is empty.
 pub(crate) fn readlinkat(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<Vec<u8>> {
     let name = c_string(name)?;
