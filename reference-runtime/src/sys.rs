@@ -10,6 +10,8 @@
 pub(crate) mod bpf;
 pub(crate) mod change;
 pub(crate) mod credentials;
+#[cfg(own_entry)]
+mod entry;
 pub(crate) mod files;
 pub(crate) mod memory;
 pub(crate) mod mount;

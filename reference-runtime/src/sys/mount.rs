@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 
 pub(crate) const AT_RECURSIVE: u32 = 0x8000;
 pub(crate) const AT_EMPTY_PATH: u32 = 0x1000;
-const AT_NO_AUTOMOUNT: u32 = 0x800;
-const OPEN_TREE_CLONE: u32 = 1;
-const OPEN_TREE_CLOEXEC: u32 = libc::O_CLOEXEC as u32;
+pub(super) const AT_NO_AUTOMOUNT: u32 = 0x800;
+pub(super) const OPEN_TREE_CLONE: u32 = 1;
+pub(super) const OPEN_TREE_CLOEXEC: u32 = libc::O_CLOEXEC as u32;
 
 pub(crate) const MOUNT_ATTR_RDONLY: u64 = 0x01;
 pub(crate) const MOUNT_ATTR_NOSUID: u64 = 0x02;
