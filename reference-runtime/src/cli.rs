@@ -1,5 +1,7 @@
 //! The command line, which engines expect to be runc's.
 
+mod quick;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,8 +20,16 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+impl Cli {
+    /// The command line of this process. One that cannot be understood ends it.
+    pub(crate) fn of_process() -> Self {
+        let words: Vec<_> = std::env::args_os().collect();
+        quick::parse(words.get(1..).unwrap_or_default()).unwrap_or_else(|| Cli::parse_from(words))
+    }
+}
+
 /// Options that stand before the command.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Global {
     /// Directory in which the state of containers is kept
     #[arg(long, value_name = "DIR")]
@@ -54,9 +64,10 @@ pub(crate) struct Global {
 }
 
 /// Form of the log file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Lines of key=value
+    #[default]
     Text,
     /// One JSON object a line
     Json,
@@ -174,7 +185,7 @@ pub(crate) enum Command {
 }
 
 /// What create and run have in common.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CreateArgs {
     /// Directory of the bundle
     #[arg(long, short, default_value = ".")]
@@ -199,7 +210,7 @@ pub(crate) struct CreateArgs {
 }
 
 /// How the program of exec is run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ExecArgs {
     /// File with the whole of process, instead of the options that follow
     #[arg(long, short, value_name = "FILE")]

@@ -57,7 +57,7 @@ mod time_offsets;
 mod update;
 mod validate;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use cli::{Cli, Command, CreateArgs, ExecArgs, Global, LogFormat};
 use create::Options;
 use delete::Mercy;
@@ -68,7 +68,7 @@ use std::process::ExitCode;
 use store::Store;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     if cli.global.version {
         print_version();
         return ExitCode::SUCCESS;
