@@ -21,7 +21,7 @@ use crate::seccomp::Seccomp;
 use crate::state::{Container, Status};
 use crate::store::{Store, write_pid_file};
 use crate::subgroups;
-use crate::sys::files::{self, O_DIRECTORY, O_PATH, cwd};
+use crate::sys::files::{self, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, cwd};
 use crate::sys::process::{self, CLONE_NEWUSER, CLONE_PARENT, Child, Side};
 use crate::sys::{credentials, socket, terminal};
 use serde_json::{Value, json};
@@ -348,6 +348,13 @@ impl Exec<'_> {
                 .call(|| "sched_setaffinity(final)")
                 .at("/process/execCPUAffinity/final")?;
         }
+        // What is open here, the new process has too, until it can close it. Who is in the
+        // container and may trace it, or whose links lead to /proc/self/fd, must find nothing of
+        // the host in it.
+        let mut keep = vec![channel.as_fd(), self.root.as_fd(), self.pidfd.as_fd()];
+        keep.push(self.procfs.as_fd());
+        keep.extend(self.console.as_ref().map(AsFd::as_fd));
+        files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
         // Before anybody in the namespaces could look at this process.
         process::set_dumpable(false).call(|| "prctl(PR_SET_DUMPABLE, 0)")?;
         if self.namespaces != 0 {
@@ -358,20 +365,27 @@ impl Exec<'_> {
             launch::become_root(true)?;
             process::set_dumpable(false).call(|| "prctl(PR_SET_DUMPABLE, 0)")?;
         }
+        // Here, and not in the new process: this one the container's pid namespace does not show.
+        let terminal = match &self.console {
+            Some(console) => Some(self.open_terminal(console)?),
+            None => None,
+        };
+        let mut keep = vec![channel.as_fd(), self.root.as_fd()];
+        keep.extend(terminal.as_ref().map(AsFd::as_fd));
+        // The label is the new process's to write, which in a user namespace can mount no procfs.
+        keep.extend(self.process.label.as_ref().map(|_| self.procfs.as_fd()));
+        files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
         match process::clone3(CLONE_PARENT, None).call(|| "clone3(CLONE_PARENT)")? {
-            Side::Child => run_to_end(|| tell(channel, self.become_program(channel))),
+            Side::Child => run_to_end(|| tell(channel, self.become_program(channel, terminal))),
             Side::Parent(made) => channel.tell_parent(&ToParent::Cloned(made.pid)),
         }
     }
 
     /// The new process. Returns only with an error.
-    fn become_program(&self, channel: &Channel) -> Result<()> {
+    fn become_program(&self, channel: &Channel, terminal: Option<OwnedFd>) -> Result<()> {
         // The ferry shares the channel, and its word must come first.
         channel.hear_parent(crate::channel::ToChild::Known)?;
         let plan = self.process;
-        let mut keep = vec![channel.as_fd(), self.root.as_fd(), self.procfs.as_fd()];
-        keep.extend(self.console.as_ref().map(AsFd::as_fd));
-        files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
         process::reset_signals();
         process::setsid().call(|| "setsid()")?;
         if self.options.new_keyring {
@@ -383,8 +397,8 @@ impl Exec<'_> {
         // A container without a mount namespace of its own has its root by chroot alone.
         files::fchdir(self.root.as_fd()).call(|| "fchdir(root)")?;
         files::chroot(OsStr::new(".")).call(|| "chroot(root)")?;
-        if let Some(console) = &self.console {
-            self.take_terminal(console)?;
+        if let Some(terminal) = terminal {
+            crate::terminal::take(&terminal, plan.user.uid)?;
         }
         plan.apply_scheduling()?;
         let limits_refused = match limits::apply(&plan.limits, 0) {
@@ -398,6 +412,9 @@ impl Exec<'_> {
         if let Some(label) = &plan.label {
             label.apply(&Procfs::detached(&self.procfs)?)?;
         }
+        // Before the first path of the container's is followed, which may lead through /proc/self/fd.
+        files::close_all_but(3 + self.options.preserve_fds, &[channel.as_fd()])
+            .call(|| "close_range()")?;
         let again = match plan.enter_cwd() {
             Err(error) if Process::cwd_is_forbidden(&error) => true,
             other => other.map(|()| false)?,
@@ -439,12 +456,13 @@ impl Exec<'_> {
         Err(plan.program.exec())
     }
 
-    /// A terminal of the container's devpts. The path is the container's, so that what is found there is checked.
-    fn take_terminal(&self, console: &OwnedFd) -> Result<()> {
+    /// A terminal of the container's devpts, whose other side goes to the caller. The path is the
+    /// container's, so that what is found there is checked.
+    fn open_terminal(&self, console: &OwnedFd) -> Result<OwnedFd> {
         let pointer = "/process/terminal";
-        let path = "/dev/pts/ptmx";
-        let found = files::openat(cwd(), path.as_ref(), O_PATH, 0)
-            .call(|| format!("open({path:?}, O_PATH)"))
+        let path = "dev/pts/ptmx";
+        let found = files::openat2(self.root.as_fd(), path.as_ref(), O_PATH, 0, RESOLVE_IN_ROOT)
+            .call(|| format!("openat2(root, {path:?}, RESOLVE_IN_ROOT)"))
             .at(pointer)?;
         let master = crate::terminal::open_multiplexer(found.as_fd(), &self.procfs)?;
         let peer = terminal::open_peer(master.as_fd())
@@ -457,7 +475,7 @@ impl Exec<'_> {
         }
         socket::send(console.as_fd(), b"/dev/ptmx", Some(master.as_fd()))
             .call(|| "sendmsg(console socket, SCM_RIGHTS)")?;
-        crate::terminal::take(&peer, self.process.user.uid)
+        Ok(peer)
     }
 }
 

@@ -132,6 +132,13 @@ impl Bundle {
         self.dir.join(name)
     }
 
+    /// Writes the configuration; the bundle's directory as an argument.
+    pub fn write_config(&self) -> String {
+        let path = self.path();
+        fs::write(path.join("config.json"), self.config.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Runs a command of the runtime that makes no process which outlives it.
     pub fn refrun(&self, arguments: &[&str]) -> Output {
         self.command(arguments)

@@ -2,11 +2,14 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 /// recvmsg(2): what was sent with a descriptor, and the descriptor.
@@ -118,4 +121,129 @@ pub fn let_go_on(listener: &OwnedFd) -> BTreeSet<i32> {
             libc::ioctl(listener.as_raw_fd(), SEND as _, &raw const response);
         }
     }
+}
+
+/// fcntl(2) F_SETLEASE: whoever opens the file waits until this descriptor is closed.
+pub fn take_lease(file: &File) -> io::Result<()> {
+    const F_SETSIG: libc::c_int = 10;
+    // The word that somebody waits must not end this process, as the default signal does.
+    // SAFETY: plain integers.
+    done(unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) })?;
+    // SAFETY: plain integers.
+    done(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) })
+}
+
+/// Whether somebody waits for the end of a lease: the kernel then tells what the lease will become.
+pub fn lease_is_breaking(file: &File) -> bool {
+    // SAFETY: plain integers.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLEASE) != libc::F_WRLCK }
+}
+
+/// mount_setattr(2): takes MOUNT_ATTR_RDONLY from the mount that the path leads to.
+pub fn make_mount_writable(path: &str) -> io::Result<()> {
+    // struct mount_attr: what is set, what is cleared, the propagation, a user namespace.
+    const RDONLY: u64 = 1;
+    let attributes: [u64; 4] = [0, RDONLY, 0, 0];
+    let path = c_string(path);
+    // SAFETY: the path is NUL-terminated, the structure is of the size given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            0,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
+        )
+    };
+    done(result as libc::c_int)
+}
+
+/// renameat2(2) with RENAME_EXCHANGE: each of two names becomes the other, at one moment.
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let [one, other] = [one, other].map(|path| c_string(path.to_str().unwrap()));
+    // SAFETY: both paths are NUL-terminated.
+    done(unsafe {
+        libc::renameat2(
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    })
+}
+
+/// Gives a command an open file under a number of the caller's choice.
+pub fn leak(command: &mut Command, file: File, number: RawFd) {
+    // dup2 gives a descriptor that stays open over exec.
+    // SAFETY: between fork and exec the closure, which keeps the file open until then, makes one
+    // system call and allocates nothing.
+    unsafe { command.pre_exec(move || done(libc::dup2(file.as_raw_fd(), number))) };
+}
+
+const KEY_SPEC_SESSION_KEYRING: libc::c_long = -3;
+
+/// add_key(2) into a session keyring that this thread and its children have for themselves; false
+/// if this kernel has no keys.
+pub fn add_session_key(description: &str) -> bool {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_long = 1;
+    let (kind, description) = (c_string("user"), c_string(description));
+    // SAFETY: the strings are NUL-terminated, the payload is as long as stated.
+    unsafe {
+        let name = std::ptr::null::<libc::c_char>();
+        libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) != -1
+            && libc::syscall(
+                libc::SYS_add_key,
+                kind.as_ptr(),
+                description.as_ptr(),
+                c"secret".as_ptr(),
+                6usize,
+                KEY_SPEC_SESSION_KEYRING,
+            ) != -1
+    }
+}
+
+/// request_key(2): whether a key can be found from here.
+pub fn finds_key(description: &str) -> bool {
+    let (kind, description) = (c_string("user"), c_string(description));
+    // SAFETY: the strings are NUL-terminated; without callout information nobody is called.
+    unsafe {
+        let nothing = std::ptr::null::<libc::c_char>();
+        libc::syscall(
+            libc::SYS_request_key,
+            kind.as_ptr(),
+            description.as_ptr(),
+            nothing,
+            0,
+        ) != -1
+    }
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(text).unwrap()
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a capability inheritable for a command that is not yet run.
+pub fn make_inheritable(command: &mut Command, capability: u32) {
+    let make = move || {
+        // struct __user_cap_header_struct, and two times effective, permitted, inheritable.
+        let mut header = [0x2008_0522u32, 0];
+        let mut sets = [0u32; 6];
+        // SAFETY: version 3 has two data elements, which both calls find in `sets`.
+        unsafe {
+            done(libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) as _)?;
+            sets[2] |= 1 << capability;
+            done(libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) as _)
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(make) };
 }
