@@ -2,12 +2,13 @@
 
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
+use crate::procfs::Procfs;
 use crate::rootfs::{Kind, Rootfs};
 use crate::sys::files::{self, O_NOFOLLOW, O_PATH, cwd};
 use crate::sys::mount;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A device node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +118,14 @@ fn plan_one(entry: &Node<'_>) -> Result<Device> {
 
 /// Makes the devices. In a user namespace the kernel lets nobody make a node;
 /// there the host's node is bound.
-pub(crate) fn make_all(devices: &[Device], rootfs: &Rootfs, bind: bool) -> Result<()> {
+pub(crate) fn make_all(
+    devices: &[Device],
+    rootfs: &Rootfs,
+    bind: bool,
+    procfs: &Procfs,
+) -> Result<()> {
     // Nearly all are in /dev, which is opened once.
-    let mut last: Option<(&str, std::os::fd::OwnedFd)> = None;
+    let mut last: Option<(&str, OwnedFd)> = None;
     for device in devices {
         let directory = device
             .path
@@ -131,14 +137,20 @@ pub(crate) fn make_all(devices: &[Device], rootfs: &Rootfs, bind: bool) -> Resul
         }
         let Some((_, parent)) = &last else { continue };
         device
-            .make(parent.as_fd(), rootfs, bind)
+            .make(parent.as_fd(), rootfs, bind, procfs)
             .at(&device.pointer)?;
     }
     Ok(())
 }
 
 impl Device {
-    fn make(&self, parent: BorrowedFd<'_>, rootfs: &Rootfs, bind: bool) -> Result<()> {
+    fn make(
+        &self,
+        parent: BorrowedFd<'_>,
+        rootfs: &Rootfs,
+        bind: bool,
+        procfs: &Procfs,
+    ) -> Result<()> {
         let name = OsStr::new(self.path.rsplit('/').next().unwrap_or_default());
         if name.is_empty() || name == ".." || name == "." {
             return Err(Error::new(format!("{:?} has no file name", self.path)));
@@ -149,14 +161,18 @@ impl Device {
         match files::mknodat(parent, name, self.kind | self.mode, self.number) {
             Ok(()) if (self.uid, self.gid) == (0, 0) => Ok(()),
             Ok(()) => {
-                files::chownat(parent, name, self.uid, self.gid)
+                // By a descriptor: whoever shares the directory may have put a link to a file of
+                // the host in its place by now.
+                let made = self.expect_match(parent, name)?;
+                files::chown_fd(made.as_fd(), self.uid, self.gid)
                     .call(|| format!("chown({:?}, {}, {})", self.path, self.uid, self.gid))?;
                 // chown takes the set-id bits away.
-                files::chmodat(parent, name, self.mode)
+                procfs
+                    .with_path(made.as_fd(), |path| files::chmodat(cwd(), path, self.mode))
                     .call(|| format!("chmod({:?}, {:o})", self.path, self.mode))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.expect_match(parent, name)
+                self.expect_match(parent, name).map(drop)
             }
             Err(error)
                 if error.raw_os_error() == Some(libc::EPERM) && self.kind != libc::S_IFIFO =>
@@ -168,14 +184,14 @@ impl Device {
     }
 
     /// A node that is there already must be the requested one.
-    fn expect_match(&self, parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
-        let found = files::openat(parent, name, O_PATH | O_NOFOLLOW, 0)
-            .and_then(|file| files::fstat(file.as_fd()))
+    fn expect_match(&self, parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+        let node = files::openat(parent, name, O_PATH | O_NOFOLLOW, 0)
             .call(|| format!("open({:?})", self.path))?;
+        let found = files::fstat(node.as_fd()).call(|| format!("fstat({:?})", self.path))?;
         if found.st_mode & libc::S_IFMT == self.kind
             && (self.kind == libc::S_IFIFO || found.st_rdev == self.number)
         {
-            return Ok(());
+            return Ok(node);
         }
         Err(Error::new(format!(
             "{:?} exists and is another file than the requested device",
@@ -190,7 +206,7 @@ impl Device {
         if let Ok(found) = existing {
             let empty_file = found.st_mode & libc::S_IFMT == libc::S_IFREG && found.st_size == 0;
             if !empty_file {
-                return self.expect_match(parent, name);
+                return self.expect_match(parent, name).map(drop);
             }
         }
         let tree = mount::clone_tree(cwd(), self.path.as_ref(), 0)

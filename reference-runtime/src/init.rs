@@ -399,7 +399,8 @@ impl<'a> Init<'a> {
 
     fn make_devices(&mut self) -> Result<()> {
         let rootfs = self.rootfs.as_ref().ok_or_else(out_of_order)?;
-        devices::make_all(&self.plan.devices, rootfs, self.plan.in_user_namespace())?;
+        let bind = self.plan.in_user_namespace();
+        devices::make_all(&self.plan.devices, rootfs, bind, self.handover.procfs)?;
         devices::link_all(rootfs)
     }
 

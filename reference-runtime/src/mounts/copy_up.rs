@@ -52,7 +52,9 @@ fn copy_one(
             files::chownat(to, name, stat.st_uid, stat.st_gid)?;
         }
         libc::S_IFREG => {
-            let mut source = File::from(files::openat(from, name, O_RDONLY | O_NOFOLLOW, 0)?);
+            // The very file that was looked at: to open a pipe or a device in its place could wait
+            // for ever, or do something.
+            let mut source = File::from(procfs.reopen(entry.as_fd(), O_RDONLY)?);
             let mut copy = File::from(files::openat(to, name, O_WRONLY | O_CREAT | O_EXCL, 0o600)?);
             io::copy(&mut source, &mut copy)?;
             files::chown_fd(copy.as_fd(), stat.st_uid, stat.st_gid)?;

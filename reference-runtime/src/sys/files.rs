@@ -244,7 +244,7 @@ pub(crate) fn chownat(dir: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> 
     .map(drop)
 }
 
-/// chmod of a name in a directory. The caller made the name, so that it is no link.
+/// chmod of a name in a directory, following a link: the caller knows where it leads.
 pub(crate) fn chmodat(dir: BorrowedFd<'_>, name: &OsStr, mode: u32) -> io::Result<()> {
     let name = c_string(name)?;
     // SAFETY: `name` is NUL-terminated.

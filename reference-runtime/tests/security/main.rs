@@ -10,5 +10,7 @@ mod canary;
 mod credentials;
 mod descriptors;
 mod processes;
+mod procfs;
 #[path = "../support/mod.rs"]
 mod support;
+mod symlinks;
