@@ -12,7 +12,16 @@ pub(crate) fn list(store: &Store, format: ListFormat, quiet: bool) -> Result<()>
     let mut containers = Vec::new();
     for id in store.ids()? {
         // One that goes or comes meanwhile is none that could be told about.
-        let Ok(entry) = store.open(&id) else { continue };
+        let entry = match store.open(&id) {
+            Ok(entry) => entry,
+            Err(error) => {
+                // Or else one that is not to be believed.
+                if error.errno() == Some(libc::EPERM) {
+                    log::warning(&format!("{id:?}: {error}"));
+                }
+                continue;
+            }
+        };
         match Container::load(entry) {
             Ok(container) => containers.push(container),
             Err(error) if store.open(&id).is_ok() => log::warning(&format!("{id:?}: {error}")),

@@ -7,7 +7,7 @@
 use crate::error::{CallContext, Error, Result};
 use crate::limited_file;
 use crate::sys::files::{self, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, cwd};
-use crate::sys::socket;
+use crate::sys::{credentials, socket};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -197,11 +197,14 @@ impl Store {
             O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
             0,
         ) {
-            Ok(dir) => Ok(Entry {
-                id: id.to_owned(),
-                path,
-                dir,
-            }),
+            Ok(dir) => {
+                expect_own(&dir, &path)?;
+                Ok(Entry {
+                    id: id.to_owned(),
+                    path,
+                    dir,
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(id)),
             Err(error) => Err(Error::call(format!("open({path:?})"), &error)),
         }
@@ -427,13 +430,32 @@ impl Entry {
     }
 }
 
+/// What a record says is executed, unmounted and removed with this user's rights, so that nobody
+/// else may have written it.
+fn expect_own(dir: &OwnedFd, path: &Path) -> Result<()> {
+    let found = files::fstat(dir.as_fd()).call(|| format!("fstat({path:?})"))?;
+    if found.st_uid == credentials::effective_uid() && found.st_mode & 0o022 == 0 {
+        return Ok(());
+    }
+    let what = format!(
+        "others could have written what is in {path:?}, of user {} and mode {:o}: look at it, and \
+         remove it or make it yours alone",
+        found.st_uid,
+        found.st_mode & 0o7777
+    );
+    Err(Error::call(
+        what,
+        &io::Error::from_raw_os_error(libc::EPERM),
+    ))
+}
+
 fn absent(id: &str) -> Error {
     // Engines know a container that has gone by these words.
     Error::new(format!("container does not exist: {id:?}"))
 }
 
 fn default_root() -> PathBuf {
-    if crate::sys::credentials::effective_uid() != 0
+    if credentials::effective_uid() != 0
         && let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty())
     {
         return Path::new(&dir).join("refrun");
@@ -441,14 +463,17 @@ fn default_root() -> PathBuf {
     PathBuf::from("/run/refrun")
 }
 
-/// An id becomes a file name, so it must be one, and it must not climb.
+/// An id becomes a file name, so it must be one, and it must not climb. It is printed to terminals
+/// and logs, where control characters would act.
 pub(crate) fn check_id(id: &str) -> Result<()> {
+    if id.len() > 1024 {
+        return Err(Error::new("the container id is longer than 1024 bytes"));
+    }
     let complaint = match id {
         "" => "is empty",
         "." | ".." => "is a directory's own name",
-        _ if id.len() > 1024 => "is longer than 1024 bytes",
         _ if id.contains('/') => "contains a slash",
-        _ if id.contains('\0') => "contains a NUL",
+        _ if id.contains(char::is_control) => "contains a control character",
         _ => return Ok(()),
     };
     Err(Error::new(format!("the container id {id:?} {complaint}")))
@@ -484,7 +509,7 @@ mod tests {
 
     #[test]
     fn ids_are_file_names() {
-        for bad in ["", ".", "..", "a/b", "/", "a\0", &"x".repeat(1025)] {
+        for bad in ["", ".", "..", "a/b", "/", "a\0", "a\n", &"x".repeat(1025)] {
             assert!(check_id(bad).is_err(), "{bad:?}");
         }
         for good in ["a", "a.b", "...", "A_b-c+1", &"x".repeat(255)] {

@@ -11,6 +11,7 @@ mod credentials;
 mod descriptors;
 mod processes;
 mod procfs;
+mod state_root;
 #[path = "../support/mod.rs"]
 mod support;
 mod symlinks;
