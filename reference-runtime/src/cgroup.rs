@@ -184,6 +184,10 @@ impl Plan {
 /// Absolute and relative paths are both taken from the root of the mounted
 /// hierarchy: the same value always means the same place.
 fn below(path: &str) -> Result<PathBuf> {
+    // The kernel would refuse it, but only when each of the groups above it had been looked for.
+    if path.len() >= libc::PATH_MAX as usize {
+        return Err(Error::new("is longer than a path can be"));
+    }
     let mut result = PathBuf::new();
     for part in path.split('/') {
         match part {

@@ -11,6 +11,7 @@ use crate::sys::{socket, terminal};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -194,7 +195,11 @@ impl Relay {
     /// Listens at a place of its own.
     pub(crate) fn listen() -> Result<Self> {
         let directory = std::env::temp_dir().join(format!("refrun-console-{}", std::process::id()));
-        fs::create_dir(&directory).call(|| format!("mkdir({directory:?})"))?;
+        // For this user alone, whatever the umask: who else connects would give a terminal of theirs.
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .call(|| format!("mkdir({directory:?})"))?;
         let path = directory.join("socket");
         let listener = socket::unix_socket(libc::SOCK_STREAM).call(|| "socket(AF_UNIX)")?;
         let relay = Relay {

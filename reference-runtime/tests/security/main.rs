@@ -9,9 +9,11 @@ mod binary;
 mod canary;
 mod credentials;
 mod descriptors;
+mod host_files;
 mod processes;
 mod procfs;
 mod state_root;
 #[path = "../support/mod.rs"]
 mod support;
 mod symlinks;
+mod values;

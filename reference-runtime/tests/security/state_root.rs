@@ -9,8 +9,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The class of CVE-2016-8867's and CVE-2018-15664's siblings in which a name is a path: an id
-/// that climbs would make, read and remove directories anywhere.
+/// CWE-22, CWE-150: an id that climbs would make, read and remove directories anywhere, and one
+/// with control characters would act on the terminals and logs that show it.
 #[test]
 fn an_id_is_a_name_and_no_path() {
     if skipped() {
