@@ -43,16 +43,14 @@ fn snapshot(directory: &Path) -> Vec<String> {
     let mut pending = vec![directory.to_owned()];
     while let Some(path) = pending.pop() {
         let found = fs::symlink_metadata(&path).unwrap();
-        let content = match found.is_dir() {
-            true => {
-                pending.extend(
-                    fs::read_dir(&path)
-                        .unwrap()
-                        .map(|entry| entry.unwrap().path()),
-                );
-                String::new()
-            }
-            false => fs::read_to_string(&path).unwrap_or_default(),
+        if found.is_dir() {
+            let entries = fs::read_dir(&path).unwrap();
+            pending.extend(entries.map(|entry| entry.unwrap().path()));
+        }
+        // A device that an attack has made might have no end.
+        let content = match found.is_file() {
+            true => fs::read_to_string(&path).unwrap(),
+            false => String::new(),
         };
         lines.push(format!(
             "{} {:o} {}:{} {:x} {content:?}",
