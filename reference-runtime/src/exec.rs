@@ -409,7 +409,7 @@ impl Exec<'_> {
             }
             other => other.map(|()| false)?,
         };
-        if let Some(label) = &plan.label {
+        for label in &plan.labels {
             label.apply(&Procfs::detached(&self.procfs)?)?;
         }
         // Before the first path of the container's is followed, which may lead through /proc/self/fd.

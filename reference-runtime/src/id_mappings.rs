@@ -4,6 +4,7 @@
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::hooks::Program;
+use crate::sys::credentials;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -36,10 +37,35 @@ impl Mappings {
         self.uid.is_empty() && self.gid.is_empty()
     }
 
+    /// The only maps that the kernel lets a caller without privilege write: root of the
+    /// namespace is the caller.
+    pub(crate) fn of_caller() -> Self {
+        let only = |host| {
+            vec![Mapping {
+                container: 0,
+                host,
+                size: 1,
+            }]
+        };
+        Mappings {
+            uid: only(credentials::effective_uid()),
+            gid: only(credentials::effective_gid()),
+        }
+    }
+
+    /// Whether a user of the namespace is somebody.
+    pub(crate) fn has_uid(&self, id: u32) -> bool {
+        has(&self.uid, id)
+    }
+
+    /// Whether a group of the namespace is one.
+    pub(crate) fn has_gid(&self, id: u32) -> bool {
+        has(&self.gid, id)
+    }
+
     /// Whether id 0 exists in the namespace, for users and for groups.
     pub(crate) fn map_root(&self) -> bool {
-        let zero = |maps: &[Mapping]| maps.iter().any(|m| m.container == 0 && m.size > 0);
-        zero(&self.uid) && zero(&self.gid)
+        self.has_uid(0) && self.has_gid(0)
     }
 
     /// Writes both maps for a process in a new user namespace.
@@ -67,13 +93,11 @@ impl Mappings {
         let Err(refusal) = fs::write(&path, &text) else {
             return Ok(());
         };
-        if refusal.raw_os_error() != Some(libc::EPERM)
-            || crate::sys::credentials::effective_uid() == 0
-        {
+        if refusal.raw_os_error() != Some(libc::EPERM) || credentials::effective_uid() == 0 {
             return Err(Error::call(format!("write({path:?}, {text:?})"), &refusal).at(pointer));
         }
         // A single mapping of the own group is allowed once setgroups(2) is given up.
-        let own_gid = crate::sys::credentials::effective_gid();
+        let own_gid = credentials::effective_gid();
         if file == "gid_map" && matches!(maps, [only] if only.size == 1 && only.host == own_gid) {
             let setgroups = format!("/proc/{pid}/setgroups");
             fs::write(&setgroups, "deny")
@@ -95,6 +119,11 @@ impl Mappings {
                 }));
         Program::find(helper, arguments)?.run(b"").at(pointer)
     }
+}
+
+fn has(maps: &[Mapping], id: u32) -> bool {
+    maps.iter()
+        .any(|map| id >= map.container && id - map.container < map.size)
 }
 
 /// The text of a map file.
@@ -141,6 +170,11 @@ mod tests {
             read(&node, "gidMappings").unwrap_err().to_string(),
             "/gidMappings/0/hostID: is required"
         );
+        let maps = Mappings {
+            uid: read(&node, "uidMappings").unwrap(),
+            gid: Vec::new(),
+        };
+        assert!(maps.has_uid(0) && maps.has_uid(1) && !maps.has_uid(2) && !maps.has_gid(0));
         assert_eq!(lines(&read(&node, "uidMappings").unwrap()), "0 1000 2\n");
     }
 }

@@ -390,6 +390,7 @@ impl<'a> Init<'a> {
             procfs: self.handover.procfs,
             cgroup: self.handover.placement,
             own_cgroup_namespace: self.plan.namespaces.own(process::CLONE_NEWCGROUP),
+            own_network_namespace: self.plan.namespaces.own(process::CLONE_NEWNET),
         };
         for (mount, prepared) in self.plan.mounts.iter().zip(sources.binds) {
             apply::apply(mount, prepared, rootfs, &environment, &mut self.later)?;
@@ -515,7 +516,7 @@ impl<'a> Init<'a> {
             }
             other => other?,
         }
-        if let Some(label) = &plan.label {
+        for label in &plan.labels {
             label.apply(&Procfs::detached(self.handover.procfs)?)?;
         }
         Ok(())

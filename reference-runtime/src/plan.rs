@@ -13,6 +13,7 @@ use crate::namespaces::Namespaces;
 use crate::net_devices::{self, NetDevice};
 use crate::process::Process;
 use crate::seccomp::Seccomp;
+use crate::sys::credentials;
 use crate::sys::process::{CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWUTS};
 use crate::sysctl::{self, Sysctl};
 use crate::{paths, personality, time_offsets};
@@ -87,10 +88,7 @@ impl Plan {
             seccomp: Seccomp::plan(linux)?,
             cgroup: cgroup::Plan::new(linux, &listed_devices, id)?,
             intel_rdt: IntelRdt::plan(linux, id, resctrl, version)?,
-            process: config
-                .object("process")?
-                .map(|process| Process::plan(&process))
-                .transpose()?,
+            process: plan_process(&config, user_mappings)?,
             hooks: Hooks::plan(&config)?,
             hooks_document: kept_hooks(&config),
             annotations: plan_annotations(&config)?,
@@ -232,7 +230,40 @@ fn plan_mappings(linux: Option<&Node<'_>>, namespaces: &Namespaces) -> Result<Ma
         };
         return Err(linux.error(name, "needs a user namespace of the container's own"));
     }
-    Ok(mappings)
+    if namespaces.new & CLONE_NEWUSER == 0 {
+        return Ok(mappings);
+    }
+    // Where nobody is somebody, no file can be made and no program run.
+    match (mappings.uid.is_empty(), mappings.gid.is_empty()) {
+        (true, true) if credentials::effective_uid() != 0 => Ok(Mappings::of_caller()),
+        (true, _) => Err(linux.error("uidMappings", "is required for a new user namespace")),
+        (_, true) => Err(linux.error("gidMappings", "is required for a new user namespace")),
+        _ => Ok(mappings),
+    }
+}
+
+/// The process, whose ids must be in the maps of the user namespace, as far as those are known.
+fn plan_process(config: &Node<'_>, mappings: Option<&Mappings>) -> Result<Option<Process>> {
+    let Some(process) = config.object("process")? else {
+        return Ok(None);
+    };
+    let plan = Process::plan(&process)?;
+    if let Some(mappings) = mappings.filter(|mappings| !mappings.is_empty()) {
+        let user = process.required("user", process.object("user")?)?;
+        let unmapped =
+            |name, id, maps| user.error(name, format!("{id} is not mapped by /linux/{maps}"));
+        if !mappings.has_uid(plan.user.uid) {
+            return Err(unmapped("uid", plan.user.uid, "uidMappings"));
+        }
+        if !mappings.has_gid(plan.user.gid) {
+            return Err(unmapped("gid", plan.user.gid, "gidMappings"));
+        }
+        let additional = &plan.user.additional_gids;
+        if let Some(&id) = additional.iter().find(|id| !mappings.has_gid(**id)) {
+            return Err(unmapped("additionalGids", id, "gidMappings"));
+        }
+    }
+    Ok(Some(plan))
 }
 
 /// A name is never set in the runtime's own UTS namespace: it would be the host's.

@@ -26,7 +26,7 @@ pub(crate) struct Process {
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) scheduler: Option<Scheduler>,
     pub(crate) io_priority: Option<IoPriority>,
-    pub(crate) label: Option<Label>,
+    pub(crate) labels: Vec<Label>,
     pub(crate) affinity: Affinity,
     pointer: String,
 }
@@ -87,7 +87,7 @@ impl Process {
             oom_score_adj: process.integer("oomScoreAdj")?,
             scheduler: Scheduler::plan(process)?,
             io_priority: IoPriority::plan(process)?,
-            label: Label::plan(process)?,
+            labels: Label::plan(process)?,
             affinity: Affinity::plan(process)?,
             pointer: process.pointer().to_owned(),
         })
@@ -191,7 +191,9 @@ impl Terminal {
 }
 
 impl Label {
-    fn plan(process: &Node<'_>) -> Result<Option<Self>> {
+    /// A kernel can have both modules at work, each with a label of its own.
+    fn plan(process: &Node<'_>) -> Result<Vec<Self>> {
+        let mut labels = Vec::new();
         let apparmor = process
             .string("apparmorProfile")?
             .filter(|profile| !profile.is_empty());
@@ -211,25 +213,23 @@ impl Label {
             } else {
                 "exec"
             };
-            let pointer = process.pointer_to("apparmorProfile");
-            return Ok(Some(Label {
+            labels.push(Label {
                 file,
                 text: format!("exec {profile}"),
-                pointer,
-            }));
+                pointer: process.pointer_to("apparmorProfile"),
+            });
         }
         if let Some(label) = selinux {
             if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
                 return Err(process.error("selinuxLabel", "SELinux is not enabled on this host"));
             }
-            let pointer = process.pointer_to("selinuxLabel");
-            return Ok(Some(Label {
+            labels.push(Label {
                 file: "exec",
                 text: label.to_owned(),
-                pointer,
-            }));
+                pointer: process.pointer_to("selinuxLabel"),
+            });
         }
-        Ok(None)
+        Ok(labels)
     }
 
     /// Sets the label of the next exec, through a procfs that is known to be one.

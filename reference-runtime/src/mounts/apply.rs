@@ -25,6 +25,8 @@ pub(crate) struct Environment<'a> {
     pub(crate) cgroup: &'a Placement,
     /// The container sees its cgroups as the roots of their hierarchies.
     pub(crate) own_cgroup_namespace: bool,
+    /// The container has a network namespace of its own, whose devices its sysfs shows.
+    pub(crate) own_network_namespace: bool,
 }
 
 /// Mounts that become read-only when everything below them stands.
@@ -227,6 +229,17 @@ fn make(mount: &Mount, environment: &Environment<'_>) -> Result<Option<(OwnedFd,
                 .filter(|_| environment.own_cgroup_namespace);
             let path = group.map_or(Path::new("/sys/fs/cgroup"), |group| &group.path);
             let tree = mount::clone_tree(cwd(), path.as_os_str(), AT_RECURSIVE)
+                .map_err(|_| failed(mount, &error, None))?;
+            Ok(Some((tree, Some((AT_RECURSIVE, options.attr())))))
+        }
+        // A new sysfs belongs to whoever owns the network namespace. Where that is the host's, so
+        // is what it would show.
+        Err((error, _))
+            if kind == "sysfs"
+                && error.raw_os_error() == Some(libc::EPERM)
+                && !environment.own_network_namespace =>
+        {
+            let tree = mount::clone_tree(cwd(), OsStr::new("/sys"), AT_RECURSIVE)
                 .map_err(|_| failed(mount, &error, None))?;
             Ok(Some((tree, Some((AT_RECURSIVE, options.attr())))))
         }
