@@ -18,6 +18,8 @@ pub(crate) fn document() -> Value {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": SPEC_VERSION,
         "hooks": hooks::NAMES,
+        // None: annotations are told to hooks and in the state, and change nothing else.
+        "potentiallyUnsafeConfigAnnotations": [],
         "mountOptions": mounts::options::names().collect::<Vec<_>>(),
         "linux": {
             "namespaces": sorted(namespaces::TYPES.iter().map(|(name, _)| *name).collect()),

@@ -10,6 +10,7 @@ pub(crate) mod options;
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::id_mappings::Mappings;
+use crate::log;
 use crate::sys::files::cwd;
 use crate::sys::mount::{self, AT_RECURSIVE};
 use idmap::Prepared;
@@ -73,6 +74,14 @@ fn plan_one(entry: &Node<'_>, bundle: &Path, user_mappings: Option<&Mappings>) -
         (Some(_), _) => return Err(entry.error("source", "is required for a bind mount")),
         (None, source) => source.map(str::to_owned),
     };
+    if options.bind.is_some() && !options.data.is_empty() {
+        // As the kernel does, and engines leave words of their own in ("z").
+        let pointer = entry.pointer_to("options");
+        let words = options.text();
+        log::warning(&format!(
+            "{pointer}: {words} is for a filesystem, and a bind mount makes none: ignored"
+        ));
+    }
     let kind = match kind {
         Some(kind) => kind.to_owned(),
         None if options.bind.is_some() || options.remount => String::new(),

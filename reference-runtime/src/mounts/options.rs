@@ -25,8 +25,10 @@ enum Effect {
     Remount,
     Idmap(Depth),
     CopyUp,
-    /// The default, or for mount(8) alone.
+    /// The default.
     Nothing,
+    /// For mount(8) alone, and never for a kernel; whoever writes an fstab may leave it in.
+    ForMount8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,35 +39,46 @@ enum Depth {
 
 use Depth::{Below, This};
 use Effect::{
-    Atime, Bind, Clear, CopyUp, Idmap, NoAtime, Nothing, Propagation, Remount, Set, Superblock,
+    Atime, Bind, Clear, CopyUp, ForMount8, Idmap, NoAtime, Nothing, Propagation, Remount, Set,
+    Superblock,
 };
 
 /// Every option that the runtime implements and that is not the filesystem's own.
 const TABLE: &[(&str, Effect)] = &[
+    ("_netdev", ForMount8),
     ("async", Superblock(libc::MS_SYNCHRONOUS, false)),
     ("atime", NoAtime(MOUNT_ATTR_NOATIME, This)),
+    ("auto", ForMount8),
     ("bind", Bind(This)),
     ("defaults", Nothing),
     ("dev", Clear(MOUNT_ATTR_NODEV, This)),
     ("diratime", Clear(MOUNT_ATTR_NODIRATIME, This)),
     ("dirsync", Superblock(libc::MS_DIRSYNC, true)),
     ("exec", Clear(MOUNT_ATTR_NOEXEC, This)),
+    ("group", ForMount8),
     ("idmap", Idmap(This)),
     ("iversion", Superblock(libc::MS_I_VERSION, true)),
     ("lazytime", Superblock(MS_LAZYTIME, true)),
     ("loud", Superblock(libc::MS_SILENT, false)),
     ("mand", Superblock(libc::MS_MANDLOCK, true)),
     ("noatime", Atime(MOUNT_ATTR_NOATIME, This)),
+    ("noauto", ForMount8),
     ("nodev", Set(MOUNT_ATTR_NODEV, This)),
     ("nodiratime", Set(MOUNT_ATTR_NODIRATIME, This)),
     ("noexec", Set(MOUNT_ATTR_NOEXEC, This)),
+    ("nofail", ForMount8),
+    ("nogroup", ForMount8),
     ("noiversion", Superblock(libc::MS_I_VERSION, false)),
     ("nolazytime", Superblock(MS_LAZYTIME, false)),
     ("nomand", Superblock(libc::MS_MANDLOCK, false)),
+    ("noowner", ForMount8),
     ("norelatime", NoAtime(MOUNT_ATTR_RELATIME, This)),
     ("nostrictatime", NoAtime(MOUNT_ATTR_STRICTATIME, This)),
     ("nosuid", Set(MOUNT_ATTR_NOSUID, This)),
     ("nosymfollow", Set(MOUNT_ATTR_NOSYMFOLLOW, This)),
+    ("nouser", ForMount8),
+    ("nousers", ForMount8),
+    ("owner", ForMount8),
     ("private", Propagation(libc::MS_PRIVATE, This)),
     ("ratime", NoAtime(MOUNT_ATTR_NOATIME, Below)),
     ("rbind", Bind(Below)),
@@ -104,12 +117,8 @@ const TABLE: &[(&str, Effect)] = &[
     ("sync", Superblock(libc::MS_SYNCHRONOUS, true)),
     ("tmpcopyup", CopyUp),
     ("unbindable", Propagation(libc::MS_UNBINDABLE, This)),
-];
-
-/// Options of mount(8) that never reach a kernel; whoever writes an fstab may leave them in.
-const FOR_MOUNT_8: &[&str] = &[
-    "auto", "noauto", "user", "nouser", "users", "nousers", "owner", "noowner", "group", "nogroup",
-    "nofail", "_netdev",
+    ("user", ForMount8),
+    ("users", ForMount8),
 ];
 
 /// libc has it for glibc only.
@@ -159,7 +168,6 @@ impl Options {
         for string in strings {
             match TABLE.iter().find(|(name, _)| *name == string) {
                 Some((_, effect)) => options.apply(*effect),
-                None if FOR_MOUNT_8.contains(&string) => {}
                 None if string.starts_with("x-")
                     || string.starts_with("X-")
                     || string.is_empty() => {}
@@ -214,7 +222,7 @@ impl Options {
             Remount => self.remount = true,
             Idmap(depth) => self.idmap = Some(depth == Below),
             CopyUp => self.copy_up = true,
-            Nothing => {}
+            Nothing | ForMount8 => {}
         }
     }
 
