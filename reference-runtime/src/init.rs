@@ -602,6 +602,11 @@ impl<'a> Init<'a> {
             return Ok(());
         };
         if seccomp.listener_is_taken {
+            if self.plan.namespaces.new & process::CLONE_NEWUSER != 0 {
+                // To a caller without privilege, who owns the user namespace but not this memory,
+                // which is from before it: nobody else is in there to whom it would be shown.
+                process::set_dumpable(true).call(|| "prctl(PR_SET_DUMPABLE, 1)")?;
+            }
             let taken = caller.announce_listener()?;
             // Not to be closed: from here on also that may be a call that waits for the agent.
             std::mem::forget(seccomp.load()?);
