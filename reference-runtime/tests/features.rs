@@ -174,6 +174,20 @@ fn every_mount_option_of_the_list_is_accepted_and_no_other() {
 }
 
 #[test]
+fn a_mount_that_cannot_be_idmapped_is_refused() {
+    if skipped() {
+        return;
+    }
+    let map = json!([{"containerID": 0, "hostID": 0, "size": 1000}]);
+    let mount = json!({"destination": "/tmp", "options": ["remount", "idmap"], "uidMappings": map, "gidMappings": map});
+    let bundle = Bundle::new("feature-remap", "")
+        .set("/mounts/-", json!({"destination": "/tmp", "type": "tmpfs"}))
+        .set("/mounts/-", mount);
+    let error = failed(&bundle.create());
+    assert!(error.contains("neither a remount nor"), "{error}");
+}
+
+#[test]
 fn the_capabilities_are_those_that_kernels_know() {
     if skipped() {
         return;

@@ -50,6 +50,13 @@ pub(crate) fn apply(
     environment: &Environment<'_>,
     later: &mut ReadOnlyLater,
 ) -> Result<()> {
+    let on_version_1 = mount.kind == "cgroup"
+        && mount.options.bind.is_none()
+        && environment.cgroup.groups.iter().any(|group| !group.v2);
+    if mount.mappings.is_some() && (mount.options.remount || on_version_1) {
+        let what = "neither a remount nor a mount of cgroup version 1 can be idmapped";
+        return Err(Error::new(what).at(&*mount.pointer));
+    }
     if mount.options.remount {
         return remount(mount, rootfs, environment.procfs);
     }
