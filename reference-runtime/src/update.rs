@@ -5,7 +5,7 @@
 //! written before a refusal is written back.
 
 use crate::cgroup::resources::{self, Setting};
-use crate::cgroup::{self, Placement};
+use crate::cgroup::{self, Hierarchy, Placement, devices};
 use crate::cli::UpdateArgs;
 use crate::document::Node;
 use crate::error::{CallContext, Error, Result};
@@ -40,15 +40,27 @@ pub(crate) fn update(store: &Store, arguments: &UpdateArgs) -> Result<()> {
         .map_err(|error| Error::new(format!("config.json: {error}")))?;
     let kept = config.pointer("/linux/resources").cloned();
     let kept = kept.unwrap_or_else(|| json!({}));
-    refuse_device_rules(&mut change, &kept)?;
+    drop_same_rules(&mut change, &kept);
     drop_unset(&mut change);
     let wanted = with_companions(&change, &kept);
     let node = Node::root(&wanted)?;
-    let settings = resources::plan(&node, &cgroup::hierarchies()?)?;
+    let hierarchies = cgroup::hierarchies()?;
+    let settings = resources::plan(&node, &hierarchies)?;
+    let rules = devices::plan(&node, &hierarchies)?;
     let placement = &container.record.cgroup;
     check_usage(&node, placement)?;
     placement.enable_controllers(&settings)?;
-    write(&settings, placement)?;
+    let written = match &rules {
+        None => write(&settings, placement),
+        Some(rules) => rules
+            .replace(placement)
+            .and_then(|()| write(&settings, placement)),
+    };
+    if written.is_err() && rules.is_some() {
+        take_rules_back(&config, &kept, &hierarchies, placement)
+            .unwrap_or_else(|again| log::warning(&again.stage("taking back").to_string()));
+    }
+    written?;
     merge(
         config
             .as_object_mut()
@@ -123,19 +135,30 @@ fn from_flags(arguments: &UpdateArgs) -> Value {
     })
 }
 
-/// Engines send the whole of a container's resources. Rules that stay what they are change
-/// nothing; others cannot be taken back from a process that has opened a device by them.
-fn refuse_device_rules(change: &mut Value, kept: &Value) -> Result<()> {
-    let Some(members) = change.as_object_mut() else {
-        return Ok(());
-    };
-    match members.remove("devices") {
-        None => Ok(()),
-        Some(rules) if rules.as_array().is_some_and(Vec::is_empty) => Ok(()),
-        Some(rules) if kept.get("devices") == Some(&rules) => Ok(()),
-        Some(_) => {
-            Err(Error::new("the device rules of a container cannot be changed").at("/devices"))
+/// Engines send the whole of a container's resources, with rules that stay what they are or with
+/// none. New ones concern who opens a device from now on.
+fn drop_same_rules(change: &mut Value, kept: &Value) {
+    if let Some(members) = change.as_object_mut() {
+        let rules = members.get("devices");
+        let none = rules.and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if none || rules == kept.get("devices") {
+            members.remove("devices");
         }
+    }
+}
+
+/// Puts the device rules in force again that the container had.
+fn take_rules_back(
+    config: &Value,
+    kept: &Value,
+    hierarchies: &[Hierarchy],
+    placement: &Placement,
+) -> Result<()> {
+    let linux = Node::root(config)?.object("linux")?;
+    let listed = crate::devices::plan(linux.as_ref())?;
+    match devices::in_force(&Node::root(kept)?, &listed, hierarchies)? {
+        Some(rules) => rules.replace(placement),
+        None => Ok(()),
     }
 }
 
@@ -353,9 +376,13 @@ mod tests {
         let mut change = json!({"memory": {"limit": 0, "swappiness": 0}, "devices": rules});
         drop_unset(&mut change);
         assert_eq!(change["memory"], json!({"swappiness": 0}));
-        assert!(refuse_device_rules(&mut change.clone(), &json!({})).is_err());
-        refuse_device_rules(&mut change, &json!({"devices": rules})).unwrap();
+        drop_same_rules(&mut change, &json!({"devices": []}));
+        assert_eq!(change["devices"], rules);
+        drop_same_rules(&mut change, &json!({"devices": rules}));
         assert!(change.get("devices").is_none());
+        let mut none = json!({"devices": []});
+        drop_same_rules(&mut none, &json!({"devices": rules}));
+        assert_eq!(none, json!({}));
     }
 
     #[test]

@@ -102,15 +102,46 @@ fn update_changes_limits_all_or_none() {
     drop(stdin);
     assert!(update.wait().unwrap().success());
     assert_eq!(bundle.control("pids", "pids.max").as_deref(), Some("max"));
-    let rules = json!({"devices": [{"allow": true}]});
-    fs::write(&file, rules.to_string()).unwrap();
-    let refused = bundle.refrun(&["update", "-r", file.to_str().unwrap(), &bundle.id]);
-    assert!(failed(&refused).contains("device rules"));
 
     succeeded(&bundle.refrun(&["kill", &bundle.id, "KILL"]));
     bundle.wait_for("stopped");
     let late = bundle.refrun(&["update", "--pids-limit", "5", &bundle.id]);
     assert!(failed(&late).contains("container not running"));
+}
+
+#[test]
+fn update_changes_device_rules() {
+    if skipped() {
+        return;
+    }
+    let nothing = json!({"allow": false, "access": "rwm"});
+    let no_zero = json!({"allow": false, "type": "c", "major": 1, "minor": 5, "access": "r"});
+    let bundle = Bundle::endless("update-devices")
+        .set("/linux/resources", json!({"devices": [nothing, no_zero]}));
+    bundle.start();
+    let file = bundle.file("resources.json");
+    let update = |resources: Value| {
+        fs::write(&file, resources.to_string()).unwrap();
+        bundle.refrun(&["update", "-r", file.to_str().unwrap(), &bundle.id])
+    };
+    let opens = |device: &str| {
+        let script = format!(": < {device}");
+        let output = bundle.refrun(&["exec", &bundle.id, "sh", "-c", &script]);
+        output.status.success()
+    };
+    assert!(!opens("/dev/zero") && opens("/dev/full"));
+    succeeded(&update(json!({"devices": [nothing]})));
+    assert!(opens("/dev/zero") && opens("/dev/full"));
+    // All or nothing: a limit that cannot be set leaves the rules as they are.
+    let refused = update(json!({"devices": [nothing, no_zero], "cpu": {"cpus": "9999"}}));
+    assert!(failed(&refused).contains("/cpu/cpus"));
+    assert!(opens("/dev/zero"));
+    // Without a denial of everything, what is not named is allowed.
+    succeeded(&update(json!({"devices": [no_zero]})));
+    assert!(!opens("/dev/zero") && opens("/dev/full"));
+    assert_eq!(bundle.state()["status"], "running");
+    let refused = update(json!({"devices": [{"allow": true, "type": "x"}]}));
+    assert!(failed(&refused).contains("/devices/0/type"));
 }
 
 #[test]

@@ -131,6 +131,18 @@ pub(crate) fn default(listed: &[Device], hierarchies: &[Hierarchy]) -> Option<Ru
     })
 }
 
+/// The rules of a container: its list, or what holds without one.
+pub(crate) fn in_force(
+    resources: &Node<'_>,
+    listed: &[Device],
+    hierarchies: &[Hierarchy],
+) -> Result<Option<Rules>> {
+    match plan(resources, hierarchies)? {
+        None => Ok(default(listed, hierarchies)),
+        rules => Ok(rules),
+    }
+}
+
 /// Version 2 has no controller of this name: every group can have programs.
 fn has_controller(hierarchies: &[Hierarchy]) -> bool {
     hierarchies
@@ -178,12 +190,13 @@ impl Rules {
     pub(crate) fn apply(&self, placement: &Placement) -> Result<()> {
         // In a hybrid host, where version 1 has the controller it is the one that is asked.
         if let Some(group) = placement.with("devices", false) {
-            return self.write(group);
+            return write(&self.list, group);
         }
         let group = placement
             .unified()
             .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
-        match self.attach(group) {
+        // In a group that was there, an earlier container's rules may still be.
+        match self.attach(group, !group.is_made()) {
             // Without the privilege to attach a program, or before Linux 4.15. Nothing is lost that
             // the configuration asks for, and who is not privileged cannot make device nodes.
             Err(error)
@@ -199,40 +212,71 @@ impl Rules {
         }
     }
 
-    /// Version 1: one write a rule, in the listed order.
-    fn write(&self, group: &Group) -> Result<()> {
-        for rule in &self.list {
-            let file = if rule.allow {
-                "devices.allow"
-            } else {
-                "devices.deny"
-            };
-            for line in rule.lines() {
-                group
-                    .write(file, &line)
-                    .map_err(|error| error.at(&*rule.pointer))?;
-            }
+    /// Puts the rules in force in place of those that a container has. There is no time at which a
+    /// device can be used that neither list allows.
+    pub(crate) fn replace(&self, placement: &Placement) -> Result<()> {
+        let Some(group) = placement.with("devices", false) else {
+            let group = placement
+                .unified()
+                .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
+            return self.attach(group, true);
+        };
+        // Version 1 takes a rule at a time: nobody is to meet half a list.
+        let stop = !placement.is_frozen();
+        if stop {
+            placement.set_frozen(true)?;
         }
-        Ok(())
+        let written = self.rewrite(group);
+        let thawed = if stop { placement.thaw() } else { Ok(()) };
+        written.and(thawed)
     }
 
-    /// Version 2: one program for the list.
-    fn attach(&self, group: &Group) -> Result<()> {
+    /// Version 1, in a group that has rules.
+    fn rewrite(&self, group: &Group) -> Result<()> {
+        let whole = |rule: &Rule| rule.lines() == ["a"];
+        match self.list.iter().rposition(whole) {
+            // It takes all back that was said before.
+            Some(first) => write(&self.list[first..], group),
+            None => {
+                group.write("devices.allow", "a")?;
+                write(&self.list, group)
+            }
+        }
+    }
+
+    /// Version 2: one program for the list; those that are there already go if it is to replace them.
+    fn attach(&self, group: &Group, replace: bool) -> Result<()> {
         let program = program::compile(&self.list);
         let program = bpf::load_device_program(&program, PROGRAM_NAME)
             .call(|| format!("bpf(BPF_PROG_LOAD, {} instructions)", program.len()))?;
         let directory = open(group)?;
-        // In a group that was there, an earlier container's rules may still be.
-        let earlier = if group.is_made() {
-            Vec::new()
-        } else {
+        let earlier = if replace {
             attached(group, &directory)?
+        } else {
+            Vec::new()
         };
         bpf::attach_device_program(directory.as_fd(), program.as_fd())
             .call(|| format!("bpf(BPF_PROG_ATTACH, {:?})", group.path))?;
         // After that: there is no time at which no rule holds.
         detach(group, &directory, &earlier)
     }
+}
+
+/// Version 1: one write a rule, in the listed order.
+fn write(rules: &[Rule], group: &Group) -> Result<()> {
+    for rule in rules {
+        let file = if rule.allow {
+            "devices.allow"
+        } else {
+            "devices.deny"
+        };
+        for line in rule.lines() {
+            group
+                .write(file, &line)
+                .map_err(|error| error.at(&*rule.pointer))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the rules off a group of version 2 that outlives its container.
