@@ -101,6 +101,8 @@ pub enum Need {
     Features,
     /// The kernel can idmap mounts of the work directory's file system.
     IdmappedMounts,
+    /// AppArmor is enabled, and a profile of this name loaded.
+    AppArmorProfile(&'static str),
 }
 
 impl Need {
@@ -124,6 +126,7 @@ impl Need {
             Need::StateRoot => "a subject that takes --root".into(),
             Need::Features => "a subject with a features command".into(),
             Need::IdmappedMounts => "idmapped mounts on the work directory's file system".into(),
+            Need::AppArmorProfile(name) => format!("AppArmor with the profile {name} loaded"),
         }
     }
 }

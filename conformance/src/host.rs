@@ -157,6 +157,11 @@ impl Host {
             Need::Capability(name) => self.capabilities.contains(name),
             Need::Path(path) => Path::new(path).exists(),
             Need::FileSystem(name) => self.filesystems.contains(name),
+            Need::AppArmorProfile(name) => apparmor_profile_is_loaded(
+                &read("/sys/module/apparmor/parameters/enabled"),
+                &read("/sys/kernel/security/apparmor/profiles"),
+                name,
+            ),
             Need::IdmappedMounts => self.root() && kernel_version(&self.kernel) >= (5, 12),
             Need::SharedKernel | Need::StateRoot | Need::Features => true,
         }
@@ -186,6 +191,15 @@ fn names_in(directory: &Path) -> BTreeSet<String> {
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect()
+}
+
+/// `profiles` has a line `name (mode)` for each.
+fn apparmor_profile_is_loaded(enabled: &str, profiles: &str, name: &str) -> bool {
+    let mut names = profiles
+        .lines()
+        .filter_map(|line| line.rsplit_once(" ("))
+        .map(|(name, _)| name);
+    enabled.starts_with('Y') && names.any(|loaded| loaded == name)
 }
 
 /// Sum of the sizes in a `/proc/PID/uid_map`.
@@ -319,6 +333,15 @@ mod tests {
         assert_eq!(found[1].controllers, ["cpu", "cpuacct"]);
         assert!(found[1].readonly && !found[0].readonly);
         assert!(found[2].unified && !found[0].unified);
+    }
+
+    #[test]
+    fn a_loaded_profile_has_its_whole_name_in_the_list() {
+        let list = "/usr/bin/man (enforce)\nlane-confined (complain)\n";
+        assert!(apparmor_profile_is_loaded("Y\n", list, "lane-confined"));
+        assert!(!apparmor_profile_is_loaded("Y\n", list, "confined"));
+        assert!(!apparmor_profile_is_loaded("N\n", list, "lane-confined"));
+        assert!(!apparmor_profile_is_loaded("", "", "lane-confined"));
     }
 
     #[test]

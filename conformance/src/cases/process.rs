@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::case::{Case, Need};
 use crate::trial::{Refusal, Stop, Trial, When};
 
+/// A profile that the host has loaded, and that confines nothing else.
+const APPARMOR_PROFILE: &str = "oci-lane-confined";
+
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "process/args/are-the-programs-argv",
@@ -212,6 +215,24 @@ pub(super) const CASES: &[Case] = &[
                 "config.process.noNewPrivileges.effect",
                 true,
                 world.no_new_privs,
+            )
+        },
+    },
+    Case {
+        // The profile has to be there before the container is made, and has to let the probe run:
+        // CONTRIBUTING.md tells how a host gets it.
+        id: "process/apparmorProfile/confines-the-process",
+        judges: &["config.process.apparmorProfile.effect"],
+        needs: &[Need::AppArmorProfile(APPARMOR_PROFILE)],
+        run: |trial| {
+            trial.set("/process/apparmorProfile", APPARMOR_PROFILE);
+            let world = trial.observe()?;
+            // The kernel adds the mode: "name (enforce)".
+            let label = world.label.as_deref().map(|label| label.split(" (").next());
+            trial.expect(
+                "config.process.apparmorProfile.effect",
+                APPARMOR_PROFILE,
+                label.flatten(),
             )
         },
     },
