@@ -188,9 +188,10 @@ pub(crate) fn make(
 ) -> Result<(Container, Child)> {
     check_terminal(&bundle, options)?;
     let Bundle { path, config, plan } = bundle;
-    let entry = store.claim(id)?;
     let placement = plan.cgroup.placement();
     let record = new_record(id, &plan, path, placement.clone())?;
+    // Nothing may fail between this and the first stage: only a stage is undone.
+    let entry = store.claim(id)?;
     let mut create = Create {
         options,
         plan,

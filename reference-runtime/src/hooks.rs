@@ -164,7 +164,7 @@ impl Program {
             }
             Side::Parent(child) => child,
         };
-        drop((writing, word));
+        drop(writing);
         if let Err(error) = note(child.pid) {
             drop(give_word);
             process::wait_for(child.pid).call(|| format!("waitpid({})", child.pid))?;
@@ -172,8 +172,10 @@ impl Program {
         }
         // It counts from here: also an exec can take for ever, on a file system that does not answer.
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
-        // Whoever has been killed meanwhile needs no word.
+        // Whoever has been killed meanwhile needs no word. This process still has the other end, as
+        // SIGPIPE would end the one that is to become the program and has its signals' defaults back.
         let _ = File::from(give_word).write_all(b"g");
+        drop(word);
         // Readable with the error of exec, or closed by its success.
         let executed = process::wait_readable(reading.as_fd(), deadline).call(|| "poll(hook)")?;
         let ended = executed
@@ -319,6 +321,32 @@ mod tests {
             "{error}"
         );
         assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_hook_that_is_killed_before_its_word_does_not_end_its_caller() {
+        let test = "hooks::tests::a_hook_is_killed_before_its_word";
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", test])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    #[test]
+    #[ignore = "changes the signals of its process: the one above runs it in one of its own"]
+    fn a_hook_is_killed_before_its_word() {
+        process::default_signals();
+        let kill = |pid| {
+            process::kill(pid, libc::SIGKILL).unwrap();
+            let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            while !stat().contains(") Z ") {
+                std::thread::yield_now();
+            }
+            Ok(())
+        };
+        let hook = program(json!({"path": "/bin/true"})).unwrap();
+        let error = hook.run_noted(b"", kill).unwrap_err().to_string();
+        assert!(error.contains("signal 9"), "{error}");
     }
 
     #[test]

@@ -101,13 +101,24 @@ pub(crate) fn end_abandoned(entry: &Entry) -> Result<()> {
     let Some(socket) = entry.connect()? else {
         return Ok(());
     };
-    socket::send(socket.as_fd(), END, None).call(|| "sendmsg(end)")?;
+    match socket::send(socket.as_fd(), END, None) {
+        // It has ended by itself since the connection was made: it finds that its create is gone.
+        Err(error) if is_closed(&error) => return Ok(()),
+        other => other.call(|| "sendmsg(end)")?,
+    };
     // The other end is closed by the end of the process.
     let deadline = Some(Instant::now() + Duration::from_secs(10));
     if process::wait_readable(socket.as_fd(), deadline).call(|| "poll(end)")? {
         return Ok(());
     }
     Err(Error::new("the abandoned container process does not end"))
+}
+
+fn is_closed(error: &std::io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN)
+    )
 }
 
 /// The command.

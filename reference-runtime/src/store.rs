@@ -161,10 +161,16 @@ impl Store {
             }
             other => other.call(|| format!("mkdir({path:?})"))?,
         }
-        let entry = self.entry(id, path)?;
-        // A delete may have found the directory before it was locked.
-        entry.lock()?;
-        Ok(entry)
+        let claimed = self.entry(id, path.clone()).and_then(|entry| {
+            // A delete may have found the directory before it was locked.
+            entry.lock()?;
+            Ok(entry)
+        });
+        if claimed.is_err() {
+            // Nobody else would: what is not empty is somebody's who came after, and stays.
+            let _ = fs::remove_dir(&path);
+        }
+        claimed
     }
 
     /// The directory of an existing container.
@@ -233,8 +239,14 @@ impl Entry {
         let links = files::fstat(self.dir.as_fd())
             .call(|| format!("fstat({:?})", self.path))?
             .st_nlink;
-        let gone = links == 0 || files::stat(self.path.as_os_str()).is_err();
-        if gone { Err(absent(&self.id)) } else { Ok(()) }
+        if links == 0 {
+            return Err(absent(&self.id));
+        }
+        match files::stat(self.path.as_os_str()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(&self.id)),
+            // It may be there: a forced delete must not take this for its success.
+            other => other.call(|| format!("stat({:?})", self.path)).map(drop),
+        }
     }
 
     /// The same directory once more; the lock goes with either.
@@ -550,5 +562,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "42");
         fs::remove_file(&path).unwrap();
         assert!(write_pid_file(Path::new("/nonexistent/x"), 1).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_looked_at_is_not_taken_for_deleted() {
+        let place = std::env::temp_dir().join(format!("refrun-store-{}", std::process::id()));
+        let (root, moved) = (place.join("root"), place.join("moved"));
+        fs::create_dir_all(root.join("id")).unwrap();
+        let entry = Store::new(Some(root.clone())).open("id").unwrap();
+        fs::rename(&root, &moved).unwrap();
+        let gone = entry.lock().unwrap_err();
+        std::os::unix::fs::symlink(&root, &root).unwrap();
+        let unknown = entry.lock().unwrap_err();
+        fs::remove_dir_all(&place).unwrap();
+        assert_eq!(gone.errno(), None);
+        assert_eq!(unknown.errno(), Some(libc::ELOOP));
     }
 }

@@ -233,6 +233,20 @@ fn a_create_that_is_killed_at_any_moment_can_be_deleted() {
 }
 
 #[test]
+fn a_create_that_cannot_lock_the_directory_it_made_takes_it_away() {
+    if skipped() {
+        return;
+    }
+    let bundle = Bundle::new("unlocked", "");
+    fs::write(bundle.path().join("config.json"), bundle.config.to_string()).unwrap();
+    let path = bundle.path();
+    let mut create = bundle.command(&["create", "--bundle", path.to_str().unwrap(), &bundle.id]);
+    support::sys::without_call(&mut create, libc::SYS_flock);
+    assert!(failed(&create.stdin(Stdio::null()).output().unwrap()).contains("flock"));
+    assert_eq!(bundle.remains(), Vec::<String>::new());
+}
+
+#[test]
 fn a_group_of_others_is_refused_and_an_empty_one_comes_back_as_it_was() {
     if skipped() {
         return;
