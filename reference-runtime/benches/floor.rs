@@ -142,6 +142,9 @@ fn groups(name: &str) -> (Vec<String>, Option<String>) {
         };
         let path = path.trim_end_matches('/');
         if names.is_empty() {
+            if !std::path::Path::new("/sys/fs/cgroup/unified/cgroup.procs").exists() {
+                continue;
+            }
             second = Some(format!("/sys/fs/cgroup/unified{path}/floor-{name}"));
         } else {
             let directory = names.trim_start_matches("name=");

@@ -372,8 +372,10 @@ impl Exec<'_> {
         };
         let mut keep = vec![channel.as_fd(), self.root.as_fd()];
         keep.extend(terminal.as_ref().map(AsFd::as_fd));
-        // The label is the new process's to write, which in a user namespace can mount no procfs.
-        keep.extend(self.process.label.as_ref().map(|_| self.procfs.as_fd()));
+        // Labels are the new process's to write, which in a user namespace can mount no procfs.
+        if !self.process.labels.is_empty() {
+            keep.push(self.procfs.as_fd());
+        }
         files::close_all_but(3 + self.options.preserve_fds, &keep).call(|| "close_range()")?;
         match process::clone3(CLONE_PARENT, None).call(|| "clone3(CLONE_PARENT)")? {
             Side::Child => run_to_end(|| tell(channel, self.become_program(channel, terminal))),
