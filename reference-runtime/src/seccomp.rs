@@ -1,13 +1,24 @@
 //! `linux.seccomp`: the property as rules, compiled to one program for the kernel.
 
+#[cfg(all(test, feature = "libseccomp"))]
+mod against_libseccomp;
+#[cfg(test)]
+mod against_model;
 mod architectures;
 mod bpf;
 mod compile;
+#[cfg(test)]
+mod interpreter;
+mod numbers;
+mod rule;
 
 use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
-use crate::sys::credentials::{self, Instruction};
+use crate::log;
+use crate::sys::credentials;
 use crate::sys::socket;
+use architectures::Architecture;
+use rule::{Condition, Operator, Rule};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -48,40 +59,10 @@ const TSYNC: u64 = 1;
 const TSYNC_ESRCH: u64 = 16;
 const WAIT_KILLABLE: u64 = 32;
 
-/// What an argument is compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    /// The value is the mask, the second value what must be left.
-    MaskedEqual,
-}
-
-/// A condition on one argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Condition {
-    index: u32,
-    operator: Operator,
-    value: u64,
-    second: u64,
-}
-
-/// One entry of `syscalls`: an action for some names if all conditions hold.
-#[derive(Debug, Clone)]
-pub(crate) struct Rule<'a> {
-    names: Vec<&'a str>,
-    action: u32,
-    conditions: Vec<Condition>,
-}
-
 /// The planned property.
 #[derive(Debug, Clone)]
 pub(crate) struct Seccomp {
-    program: Vec<Instruction>,
+    program: Vec<libc::sock_filter>,
     flags: u64,
     /// Where the listener goes, if an action notifies.
     pub(crate) agent: Option<Agent>,
@@ -102,7 +83,7 @@ pub(crate) fn names() -> [Vec<&'static str>; 4] {
     [
         ACTIONS.iter().map(|(name, _, _)| *name).collect(),
         OPERATORS.iter().map(|(name, _)| *name).collect(),
-        architectures::NAMES.to_vec(),
+        architectures::NAMES.iter().map(|(name, _)| *name).collect(),
         FLAGS.iter().map(|(name, _)| *name).collect(),
     ]
 }
@@ -120,7 +101,8 @@ impl Seccomp {
             .iter()
             .map(plan_rule)
             .collect::<Result<Vec<_>>>()?;
-        let architectures = architectures::plan(&node)?;
+        let architectures = plan_architectures(&node)?;
+        report_unknown(&rules);
         let notifies = default == NOTIFY || rules.iter().any(|rule| rule.action == NOTIFY);
         let agent = plan_agent(&node, notifies)?;
         let mut flags = 0;
@@ -143,7 +125,16 @@ impl Seccomp {
             }
         }
         let program = compile::compile(default, &rules, &architectures)
-            .map_err(|error| error.at(node.pointer()))?;
+            .map_err(|length| {
+                node.error(
+                    "syscalls",
+                    format!(
+                        "these rules take {length} instructions, and a filter of the kernel has at most {}; \
+                         name fewer calls, conditions or architectures",
+                        bpf::LONGEST
+                    ),
+                )
+            })?;
         Ok(Some(Seccomp {
             program,
             flags,
@@ -179,6 +170,35 @@ fn hinders(default: u32, rules: &[Rule<'_>], call: &str) -> bool {
         .collect();
     let settled = about.iter().any(|rule| rule.conditions.is_empty());
     about.iter().any(|rule| !lets(rule.action)) || !settled && !lets(default)
+}
+
+/// Reads `architectures`. The native one is always there; one that cannot occur on this kernel
+/// needs no rules, and its calls would be killed.
+fn plan_architectures(node: &Node<'_>) -> Result<Vec<Architecture>> {
+    let mut planned = vec![architectures::POSSIBLE[0]];
+    for name in node.strings("architectures")?.unwrap_or_default() {
+        let known = architectures::NAMES.binary_search_by(|(known, _)| (*known).cmp(name));
+        let Ok(index) = known else {
+            return Err(node.error("architectures", format!("unknown architecture {name:?}")));
+        };
+        let (_, architecture) = architectures::NAMES[index];
+        if architectures::POSSIBLE.contains(&architecture) && !planned.contains(&architecture) {
+            planned.push(architecture);
+        }
+    }
+    Ok(planned)
+}
+
+/// A call that no architecture has cannot be made. That is said, but no error: profiles name
+/// calls of kernels to come.
+fn report_unknown(rules: &[Rule<'_>]) {
+    for name in rules.iter().flat_map(|rule| &rule.names) {
+        if !architectures::is_known(name) {
+            log::debug(&format!(
+                "/linux/seccomp/syscalls: no architecture has a system call {name:?}"
+            ));
+        }
+    }
 }
 
 fn plan_agent(node: &Node<'_>, notifies: bool) -> Result<Option<Agent>> {

@@ -1,13 +1,22 @@
-//! An assembler for classic BPF: instructions with labels, jumps resolved at the end.
+//! An assembler for classic BPF that writes a program from its end to its start. Jumps only go
+//! forward, so that what an instruction jumps to is already there and its distance known.
 
-use crate::error::{Error, Result};
-use crate::sys::credentials::Instruction;
+/// The longest program that the kernel takes (BPF_MAXINSNS).
+pub(crate) const LONGEST: usize = 4096;
 
-/// A place in a program.
+/// The farthest that a branch reaches.
+const REACH: usize = u8::MAX as usize;
+
+const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+const JUMP: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+
+/// An instruction that others can go to, counted from the end of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Label(usize);
+pub(crate) struct Place(usize);
 
-/// What a jump compares the accumulator by.
+/// What a branch compares the accumulator by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Test {
     Equal,
@@ -15,166 +24,108 @@ pub(crate) enum Test {
     GreaterOrEqual,
 }
 
-/// The longest program that the kernel takes.
-const LONGEST: usize = 4096;
-
 /// A program while it is written.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
-    instructions: Vec<Draft>,
-    /// The index of the instruction at each label.
-    places: Vec<Option<usize>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Draft {
-    Plain(u16, u32),
-    Branch(u16, u32, Label, Label),
-    Jump(Label),
+    /// The last instruction first.
+    reversed: Vec<libc::sock_filter>,
+    /// Where each action was last returned.
+    returns: Vec<(u32, Place)>,
 }
 
 impl Assembler {
-    /// A label that is placed later.
-    pub(crate) fn label(&mut self) -> Label {
-        self.places.push(None);
-        Label(self.places.len() - 1)
+    /// Returns an action: an instruction that does so already, if a branch reaches it.
+    pub(crate) fn end(&mut self, action: u32) -> Place {
+        let known = self.returns.iter().position(|(known, _)| *known == action);
+        if let Some(index) = known
+            && self.distance(self.returns[index].1) < REACH
+        {
+            return self.returns[index].1;
+        }
+        let place = self.push(RETURN, action, 0, 0);
+        match known {
+            Some(index) => self.returns[index].1 = place,
+            None => self.returns.push((action, place)),
+        }
+        place
     }
 
-    /// Places a label at the next instruction.
-    pub(crate) fn place(&mut self, label: Label) {
-        self.places[label.0] = Some(self.instructions.len());
-    }
-
-    /// Loads a word of struct seccomp_data.
-    pub(crate) fn load(&mut self, offset: u32) {
-        self.instructions.push(Draft::Plain(
-            (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
-            offset,
-        ));
-    }
-
-    /// Keeps only the bits of the mask.
-    pub(crate) fn and(&mut self, mask: u32) {
-        self.instructions.push(Draft::Plain(
-            (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16,
-            mask,
-        ));
-    }
-
-    /// Ends with an action.
-    pub(crate) fn end(&mut self, action: u32) {
-        self.instructions
-            .push(Draft::Plain((libc::BPF_RET | libc::BPF_K) as u16, action));
-    }
-
-    /// Goes to one of two labels.
-    pub(crate) fn branch(&mut self, test: Test, operand: u32, yes: Label, no: Label) {
+    /// Goes to one of two places.
+    pub(crate) fn branch(&mut self, test: Test, operand: u32, yes: Place, no: Place) -> Place {
+        if yes == no {
+            return yes;
+        }
         let test = match test {
             Test::Equal => libc::BPF_JEQ,
             Test::Greater => libc::BPF_JGT,
             Test::GreaterOrEqual => libc::BPF_JGE,
         };
-        self.instructions.push(Draft::Branch(
+        let yes = self.within(yes, 1);
+        let no = self.within(no, 0);
+        // Both are within reach: the one that was moved first leaves room for the other.
+        let (yes, no) = (self.distance(yes) as u8, self.distance(no) as u8);
+        self.push(
             (libc::BPF_JMP | test | libc::BPF_K) as u16,
             operand,
             yes,
             no,
-        ));
+        )
     }
 
-    /// Goes to a label, however far.
-    pub(crate) fn jump(&mut self, label: Label) {
-        self.instructions.push(Draft::Jump(label));
+    /// Loads a word of struct seccomp_data, then goes on.
+    pub(crate) fn load(&mut self, offset: u32, next: Place) -> Place {
+        self.before(next);
+        self.push(LOAD_WORD, offset, 0, 0)
     }
 
-    /// The finished program.
-    pub(crate) fn finish(self) -> Result<Vec<Instruction>> {
-        if self.instructions.len() > LONGEST {
-            return Err(Error::new(format!(
-                "{} instructions are more than the kernel takes",
-                self.instructions.len()
-            )));
-        }
-        let distance = |label: Label, from: usize| {
-            let place =
-                self.places[label.0].ok_or_else(|| Error::new("a label was never placed"))?;
-            place
-                .checked_sub(from + 1)
-                .ok_or_else(|| Error::new("a jump goes backwards"))
-        };
-        let short = |label: Label, from: usize| {
-            u8::try_from(distance(label, from)?).map_err(|_| Error::new("a branch is too long"))
-        };
-        let mut program = Vec::with_capacity(self.instructions.len());
-        for (index, draft) in self.instructions.iter().enumerate() {
-            program.push(match *draft {
-                Draft::Plain(code, operand) => Instruction {
-                    code,
-                    jump_true: 0,
-                    jump_false: 0,
-                    operand,
-                },
-                Draft::Branch(code, operand, yes, no) => Instruction {
-                    code,
-                    jump_true: short(yes, index)?,
-                    jump_false: short(no, index)?,
-                    operand,
-                },
-                Draft::Jump(label) => Instruction {
-                    code: (libc::BPF_JMP | libc::BPF_JA) as u16,
-                    jump_true: 0,
-                    jump_false: 0,
-                    operand: distance(label, index)? as u32,
-                },
-            });
-        }
-        Ok(program)
+    /// Keeps only the bits of a mask, then goes on.
+    pub(crate) fn and(&mut self, mask: u32, next: Place) -> Place {
+        self.before(next);
+        self.push(AND, mask, 0, 0)
     }
-}
 
-/// Runs a program on the data of one system call, as the kernel would.
-#[cfg(test)]
-pub(crate) fn interpret(
-    program: &[Instruction],
-    number: u32,
-    architecture: u32,
-    arguments: [u64; 6],
-) -> u32 {
-    let mut data = Vec::new();
-    data.extend(number.to_le_bytes());
-    data.extend(architecture.to_le_bytes());
-    data.extend(0u64.to_le_bytes());
-    arguments
-        .iter()
-        .for_each(|argument| data.extend(argument.to_le_bytes()));
-    let mut accumulator = 0u32;
-    let mut next = 0;
-    loop {
-        let instruction = program[next];
-        next += 1;
-        let operand = instruction.operand;
-        let branch = |holds: bool| {
-            usize::from(if holds {
-                instruction.jump_true
-            } else {
-                instruction.jump_false
-            })
-        };
-        match u32::from(instruction.code) {
-            0x20 => {
-                accumulator = u32::from_le_bytes(
-                    data[operand as usize..operand as usize + 4]
-                        .try_into()
-                        .unwrap(),
-                )
-            }
-            0x54 => accumulator &= operand,
-            0x06 => return operand,
-            0x05 => next += operand as usize,
-            0x15 => next += branch(accumulator == operand),
-            0x25 => next += branch(accumulator > operand),
-            0x35 => next += branch(accumulator >= operand),
-            other => panic!("code {other:#x}"),
+    /// The program that starts at a place, or its length if the kernel would not take it.
+    pub(crate) fn finish(mut self, start: Place) -> Result<Vec<libc::sock_filter>, usize> {
+        self.before(start);
+        self.reversed.reverse();
+        if self.reversed.len() > LONGEST {
+            return Err(self.reversed.len());
         }
+        Ok(self.reversed)
+    }
+
+    /// The place or, if it is too far for a branch that has `more` instructions before it, a jump there.
+    fn within(&mut self, place: Place, more: usize) -> Place {
+        if self.distance(place) + more <= REACH {
+            return place;
+        }
+        self.jump(place)
+    }
+
+    /// Makes the next instruction be followed by the one at a place.
+    fn before(&mut self, place: Place) {
+        if self.distance(place) != 0 {
+            self.jump(place);
+        }
+    }
+
+    fn jump(&mut self, place: Place) -> Place {
+        let distance = self.distance(place) as u32;
+        self.push(JUMP, distance, 0, 0)
+    }
+
+    /// How many instructions a jump at this point would skip.
+    fn distance(&self, place: Place) -> usize {
+        self.reversed.len() - 1 - place.0
+    }
+
+    fn push(&mut self, code: u16, operand: u32, yes: u8, no: u8) -> Place {
+        self.reversed.push(libc::sock_filter {
+            code,
+            jt: yes,
+            jf: no,
+            k: operand,
+        });
+        Place(self.reversed.len() - 1)
     }
 }

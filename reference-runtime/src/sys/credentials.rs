@@ -136,36 +136,21 @@ pub(crate) fn set_no_new_privs() -> io::Result<()> {
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop)
 }
 
-/// One instruction of classic BPF (struct sock_filter).
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Instruction {
-    pub(crate) code: u16,
-    pub(crate) jump_true: u8,
-    pub(crate) jump_false: u8,
-    pub(crate) operand: u32,
-}
-
-#[repr(C)]
-struct Program {
-    length: libc::c_ushort,
-    instructions: *const Instruction,
-}
-
 /// SECCOMP_FILTER_FLAG_NEW_LISTENER: the call returns a descriptor.
 pub(crate) const SECCOMP_NEW_LISTENER: u64 = 8;
 
 /// seccomp(2) SECCOMP_SET_MODE_FILTER. The listener if the flags ask for one.
 pub(crate) fn seccomp_load(
-    instructions: &[Instruction],
+    instructions: &[libc::sock_filter],
     flags: u64,
 ) -> io::Result<Option<OwnedFd>> {
     const SECCOMP_SET_MODE_FILTER: u32 = 1;
     let length = libc::c_ushort::try_from(instructions.len())
         .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
-    let program = Program {
-        length,
-        instructions: instructions.as_ptr(),
+    let program = libc::sock_fprog {
+        len: length,
+        // The kernel only reads.
+        filter: instructions.as_ptr().cast_mut(),
     };
     // SAFETY: the program points to as many instructions as it states.
     let result = check(unsafe {
