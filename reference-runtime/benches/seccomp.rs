@@ -1,6 +1,6 @@
 //! How long the profile of an engine takes to compile: it is on the way of every container's start.
 
-#![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(missing_docs, dead_code, unreachable_pub, unused_imports)]
 
 #[path = "../src/seccomp/architectures.rs"]
 mod architectures;
