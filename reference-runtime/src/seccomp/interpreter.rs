@@ -26,9 +26,9 @@ impl Data {
         match offset {
             0 => self.number,
             4 => self.architecture,
-            16..64 if offset % 4 == 0 => {
+            16..64 if offset.is_multiple_of(4) => {
                 let argument = self.arguments[(offset as usize - 16) / 8];
-                if (offset % 8 == 0) == self.big_endian {
+                if offset.is_multiple_of(8) == self.big_endian {
                     (argument >> 32) as u32
                 } else {
                     argument as u32
