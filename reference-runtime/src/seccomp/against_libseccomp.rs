@@ -2,7 +2,7 @@
 //! library knows and every number, and for arguments at the boundaries of the rules.
 
 use super::against_model::{ALLOW, BOUNDARIES, CALLS, ERRNO, conditions};
-use super::architectures::{Architecture, NAMES, X32_BIT};
+use super::architectures::{Architecture, Call, NAMES, X32_BIT};
 use super::compile::compile;
 use super::interpreter::{Data, interpret};
 use super::rule::{Condition, Operator, Rule};
@@ -193,68 +193,72 @@ fn arguments(rules: &[Rule<'_>]) -> Vec<[u64; 6]> {
 
 fn assert_same(default: u32, rules: &[Rule<'_>]) {
     // What the library has never heard of it cannot be asked for.
-    let rules: Vec<Rule<'_>> = rules
-        .iter()
-        .map(|rule| Rule {
-            names: rule
-                .names
-                .iter()
-                .copied()
-                .filter(|name| ScmpSyscall::from_name(name).is_ok())
-                .collect(),
-            ..rule.clone()
-        })
-        .collect();
+    let rules = only(rules, |name| ScmpSyscall::from_name(name).is_ok());
+    for all in GROUPS {
+        assert_same_for(all, default, &rules);
+    }
+}
+
+fn only<'a>(rules: &[Rule<'a>], wanted: impl Fn(&str) -> bool) -> Vec<Rule<'a>> {
+    let kept = |rule: &Rule<'a>| Rule {
+        names: rule
+            .names
+            .iter()
+            .copied()
+            .filter(|name| wanted(name))
+            .collect(),
+        ..rule.clone()
+    };
+    rules.iter().map(kept).collect()
+}
+
+/// Nothing is compared where the library does not know the architectures.
+fn assert_same_for(all: &[Architecture], default: u32, rules: &[Rule<'_>]) {
+    if all.iter().any(|one| theirs(*one).is_none()) {
+        return;
+    }
     let conditional: Vec<&str> = rules
         .iter()
         .filter(|rule| !rule.conditions.is_empty())
         .flat_map(|rule| rule.names.iter().copied())
         .chain(["socketcall", "ipc"])
         .collect();
-    let arguments = arguments(&rules);
-    let mut groups = 0;
-    for all in GROUPS {
-        if all
-            .iter()
-            .any(|architecture| theirs(*architecture).is_none())
-        {
+    let arguments = arguments(rules);
+    let ours = compile(default, rules, all).unwrap();
+    let library = library(default, rules, all);
+    for architecture in NAMES.iter().map(|(_, one)| one) {
+        if architecture.is_big_endian() != all[0].is_big_endian() {
             continue;
         }
-        groups += 1;
-        let ours = compile(default, &rules, all).unwrap();
-        let library = library(default, &rules, all);
-        for architecture in NAMES.iter().map(|(_, one)| one) {
-            if architecture.is_big_endian() != all[0].is_big_endian() {
-                continue;
-            }
-            let with_arguments: Vec<u32> = conditional
-                .iter()
-                .filter_map(|name| architecture.number(name))
-                .collect();
-            // All calls of an architecture without rules are killed, so that a few of them do.
-            let step = if all.contains(architecture) { 1 } else { 500 };
-            for number in numbers().step_by(step) {
-                let few = [[0; 6], [u64::MAX; 6], [1, 2, 3, 4, 5, 6]];
-                let arguments = if with_arguments.contains(&number) {
-                    &arguments[..]
-                } else {
-                    &few
-                };
-                for arguments in arguments {
-                    let data = Data::new(*architecture, number, *arguments);
-                    assert_eq!(
-                        interpret(&ours, &data).0,
-                        interpret(&library, &data).0,
-                        "{architecture:?} of {all:?}: {data:x?}"
-                    );
-                }
+        let with_arguments: Vec<u32> = conditional
+            .iter()
+            .filter_map(|name| architecture.number(&Call::named(name)))
+            .collect();
+        // All calls of an architecture without rules are killed, so that a few of them do.
+        let step = if all.contains(architecture) { 1 } else { 500 };
+        for number in numbers().step_by(step) {
+            let few = [[0; 6], [u64::MAX; 6], [1, 2, 3, 4, 5, 6]];
+            let arguments = if with_arguments.contains(&number) {
+                &arguments[..]
+            } else {
+                &few
+            };
+            for arguments in arguments {
+                let data = Data::new(*architecture, number, *arguments);
+                assert_eq!(
+                    interpret(&ours, &data).0,
+                    interpret(&library, &data).0,
+                    "{architecture:?} of {all:?}: {data:x?}, default {default:#x}, {rules:?}"
+                );
             }
         }
     }
-    assert!(
-        groups >= 11,
-        "the library knows only {groups} groups of architectures"
-    );
+}
+
+#[test]
+fn the_library_knows_architectures_to_compare_with() {
+    let known = |all: &&&[Architecture]| all.iter().all(|one| theirs(*one).is_some());
+    assert!(GROUPS.iter().filter(known).count() >= 11);
 }
 
 #[test]
@@ -298,10 +302,10 @@ fn the_table_is_that_of_the_library() {
             let Ok(number) = u32::try_from(call.as_raw_syscall()) else {
                 continue;
             };
-            if architecture.number(name) != Some(number) {
+            if architecture.number(&Call::named(name)) != Some(number) {
                 wrong.push(format!(
                     "{name} of {architecture:?}: {number}, {:?}",
-                    architecture.number(name)
+                    architecture.number(&Call::named(name))
                 ));
             }
         }
@@ -310,22 +314,50 @@ fn the_table_is_that_of_the_library() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One rule a call, of one condition: which of several rules that hold wins is not laid down by the library.
+    /// One rule a call, whose conditions all have to hold: which of several that hold wins is not
+    /// laid down by the library, and of alternatives it loses some.
+    ///
+    /// And only calls that all architectures of the filter have. If the rule that the library puts
+    /// first for an architecture is about a call that this one lacks, 2.5.4 leaves out the
+    /// instruction that loads the number, and every rule of the architecture is lost.
+    ///
+    /// And no conditions on calls that socketcall(2) and ipc(2) make as well: there the arguments
+    /// are behind a pointer, and the library compares registers that the kernel does not look at.
+    /// Nor on these two themselves, which the other calls have rules for.
     #[test]
-    #[ignore = "the verdicts differ for some sets of calls, and it is not known why"]
     fn generated_rules(
         default in prop::sample::select(vec![ALLOW, ERRNO]),
         chosen in prop::sample::subsequence(CALLS, 1..8),
-        all in prop::collection::vec((conditions(1), prop::sample::select(vec![ALLOW, ERRNO, 0x8000_0000, 0x7ff0_0007])), 8),
+        all in prop::collection::vec((conditions(3), prop::sample::select(vec![ALLOW, ERRNO, 0x8000_0000, 0x7ff0_0007])), 8),
     ) {
         let rules: Vec<Rule<'_>> = chosen
             .iter()
             .zip(all)
-            .map(|(name, (conditions, action))| Rule { names: vec![*name], action, conditions })
+            .map(|(name, (mut conditions, action))| {
+                conditions.sort_by_key(|condition| condition.index);
+                conditions.dedup_by_key(|condition| condition.index);
+                Rule { names: vec![*name], action, conditions }
+            })
             .collect();
-        assert_same(default, &rules);
+        for all in GROUPS {
+            let conditional: Vec<&str> = rules
+                .iter()
+                .filter(|rule| !rule.conditions.is_empty())
+                .flat_map(|rule| rule.names.iter().copied())
+                .collect();
+            let common = only(&rules, |name| {
+                ScmpSyscall::from_name(name).is_ok()
+                    && all.iter().all(|one| one.number(&Call::named(name)).is_some())
+                    && !(conditional.contains(&name)
+                        && (matches!(name, "socketcall" | "ipc")
+                            || all
+                                .iter()
+                                .any(|one| one.multiplexed(&Call::named(name)).is_some())))
+            });
+            assert_same_for(all, default, &common);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The compiler against a model of what rules mean, which knows nothing of programs: for every
 //! architecture, generated rules, numbers next to those named, and arguments at the boundaries.
 
-use super::architectures::{Architecture, NAMES, X32_BIT};
+use super::architectures::{Architecture, Call, NAMES, X32_BIT};
 use super::compile::{KILL_THREAD, compile};
 use super::interpreter::{Data, interpret};
 use super::rule::{Condition, Operator, Rule};
@@ -53,14 +53,14 @@ fn verdict(default: u32, rules: &[Rule<'_>], all: &[Architecture], data: &Data) 
     let mut found = Vec::new();
     for rule in rules.iter().filter(|rule| rule.action != default) {
         for name in &rule.names {
-            if architecture.number(name) == Some(data.number) {
+            if architecture.number(&Call::named(name)) == Some(data.number) {
                 found.push((
                     rule.conditions.is_empty(),
                     holds(rule, architecture, data),
                     rule,
                 ));
             }
-            if let Some((number, function)) = architecture.multiplexed(name)
+            if let Some((number, function)) = architecture.multiplexed(&Call::named(name))
                 && number == data.number
                 && rule.conditions.is_empty()
             {
@@ -183,7 +183,7 @@ proptest! {
         prop_assume!(!all.contains(&Architecture::X32) || all.contains(&Architecture::X86_64));
         let program = compile(default, &rules, &all).unwrap();
         for (_, architecture) in NAMES {
-            let named = CALLS.iter().filter_map(|name| architecture.number(name));
+            let named = CALLS.iter().filter_map(|name| architecture.number(&Call::named(name)));
             let edges = [0, 1000, X32_BIT - 1, X32_BIT, X32_BIT + 1000, u32::MAX - 1, u32::MAX];
             let numbers = named.flat_map(|number| [number.wrapping_sub(1), number, number + 1]);
             for number in numbers.chain(edges) {
@@ -198,4 +198,59 @@ proptest! {
             }
         }
     }
+}
+
+/// A verdict of its own for every call, so that no two can share a range.
+fn a_rule_each() -> Vec<Rule<'static>> {
+    super::numbers::NUMBERS
+        .iter()
+        .enumerate()
+        .map(|(index, (name, _))| Rule {
+            names: vec![name],
+            action: 0x0005_0000 | (index as u32 + 2),
+            conditions: Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_search_takes_the_logarithm_of_the_number_of_calls() {
+    let rules = a_rule_each();
+    let all = [Architecture::X86_64, Architecture::X86, Architecture::X32];
+    let program = compile(ALLOW, &rules, &all).unwrap();
+    // About 800 ranges for x86_64 with x32: ten halvings, some over a distance that takes a jump,
+    // after two loads and a test for each architecture.
+    for number in 0..=1024 {
+        let data = Data::new(Architecture::X86_64, number, [0; 6]);
+        let (action, steps) = interpret(&program, &data);
+        assert_eq!(
+            action,
+            verdict(ALLOW, &rules, &all, &data),
+            "{number} of {}",
+            program.len()
+        );
+        assert!(steps <= 26, "{number}: {steps} of {}", program.len());
+    }
+    assert!(program.len() > 1000, "no jump is far: {}", program.len());
+}
+
+#[test]
+fn a_program_that_the_kernel_would_not_take_is_an_error() {
+    let conditions: Vec<Condition> = (0..6)
+        .map(|index| Condition {
+            index,
+            operator: Operator::Greater,
+            value: 0x1234_5678_9abc_def0 + u64::from(index),
+            second: 0,
+        })
+        .collect();
+    let mut rules = a_rule_each();
+    for (index, rule) in rules.iter_mut().enumerate() {
+        rule.conditions = conditions.clone();
+        for condition in &mut rule.conditions {
+            condition.value += index as u64;
+        }
+    }
+    let length = compile(ALLOW, &rules, &[Architecture::X86_64]).unwrap_err();
+    assert!(length > 4096, "{length}");
 }

@@ -127,6 +127,29 @@ pub(crate) const POSSIBLE: &[Architecture] = {
     }
 };
 
+/// A system call as it is found by its name, once for all architectures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    /// Of `NUMBERS`; there is none for a name that is unknown.
+    row: Option<usize>,
+    /// What socketcall(2) or ipc(2) know it by.
+    function: Option<(&'static str, u64)>,
+}
+
+impl Call {
+    pub(crate) fn named(name: &str) -> Self {
+        let row = NUMBERS.binary_search_by(|(known, _)| (*known).cmp(name));
+        let find = |table: &[(&str, u64)], multiplexer| {
+            let (_, function) = table.iter().find(|(known, _)| *known == name)?;
+            Some((multiplexer, *function))
+        };
+        Call {
+            row: row.ok(),
+            function: find(SOCKETCALL, "socketcall").or_else(|| find(IPC, "ipc")),
+        }
+    }
+}
+
 impl Architecture {
     /// The value of struct seccomp_data's arch.
     pub(crate) fn audit(self) -> u32 {
@@ -168,11 +191,8 @@ impl Architecture {
     }
 
     /// The number of a system call.
-    pub(crate) fn number(self, name: &str) -> Option<u32> {
-        let row = NUMBERS
-            .binary_search_by(|(known, _)| (*known).cmp(name))
-            .ok()?;
-        let number = u32::try_from(NUMBERS[row].1[self.table() as usize]).ok()?;
+    pub(crate) fn number(self, call: &Call) -> Option<u32> {
+        let number = u32::try_from(NUMBERS[call.row?].1[self.table() as usize]).ok()?;
         Some(if self == Architecture::X32 {
             number | X32_BIT
         } else {
@@ -181,12 +201,9 @@ impl Architecture {
     }
 
     /// The number of socketcall(2) or ipc(2), and their function by which the same can be asked for.
-    pub(crate) fn multiplexed(self, name: &str) -> Option<(u32, u64)> {
-        let find = |table: &[(&str, u64)], multiplexer: &str| {
-            let (_, function) = table.iter().find(|(known, _)| *known == name)?;
-            Some((self.number(multiplexer)?, *function))
-        };
-        find(SOCKETCALL, "socketcall").or_else(|| find(IPC, "ipc"))
+    pub(crate) fn multiplexed(self, call: &Call) -> Option<(u32, u64)> {
+        let (multiplexer, function) = call.function?;
+        Some((self.number(&Call::named(multiplexer))?, function))
     }
 
     fn table(self) -> Table {
@@ -278,14 +295,26 @@ mod tests {
             (Architecture::Mips64N32, 6057),
             (Architecture::Sheb, 11),
         ] {
-            assert_eq!(architecture.number("execve"), Some(execve));
+            assert_eq!(architecture.number(&Call::named("execve")), Some(execve));
         }
-        assert_eq!(Architecture::X32.number("read"), Some(X32_BIT));
-        assert_eq!(Architecture::X86_64.number("socketcall"), None);
+        assert_eq!(
+            Architecture::X32.number(&Call::named("read")),
+            Some(X32_BIT)
+        );
+        assert_eq!(
+            Architecture::X86_64.number(&Call::named("socketcall")),
+            None
+        );
         // Since 424 a call has one number everywhere, above the base that mips has.
         for (architecture, base) in [(Architecture::Mips, 4000), (Architecture::Parisc64, 0)] {
-            assert_eq!(architecture.number("clone3"), Some(base + 435));
-            assert_eq!(architecture.number("file_setattr"), Some(base + 469));
+            assert_eq!(
+                architecture.number(&Call::named("clone3")),
+                Some(base + 435)
+            );
+            assert_eq!(
+                architecture.number(&Call::named("file_setattr")),
+                Some(base + 469)
+            );
         }
     }
 
@@ -296,7 +325,7 @@ mod tests {
                 for call in syscalls::$module::Sysno::iter() {
                     // The crate has other names for a few calls.
                     let name = call.name().trim_start_matches("r#");
-                    if let Some(number) = Architecture::$architecture.number(name) {
+                    if let Some(number) = Architecture::$architecture.number(&Call::named(name)) {
                         assert_eq!(number, call.id() as u32, "{name}");
                     }
                 }

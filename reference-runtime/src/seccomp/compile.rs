@@ -1,7 +1,7 @@
 //! From rules to a program: for each architecture a balanced search over the numbers of its system
 //! calls, with the conditions on arguments at its leaves.
 
-use super::architectures::{Architecture, X32_BIT};
+use super::architectures::{Architecture, Call, X32_BIT};
 use super::bpf::{Assembler, Place, Test};
 use super::rule::{Condition, Operator, Rule};
 
@@ -40,6 +40,7 @@ pub(crate) fn compile(
     rules: &[Rule<'_>],
     architectures: &[Architecture],
 ) -> Result<Vec<libc::sock_filter>, usize> {
+    let rules = said(default, rules);
     let mut assembler = Assembler::default();
     // Whoever comes from an architecture without rules could get around those of the others.
     let mut entry = assembler.end(KILL_THREAD);
@@ -51,7 +52,7 @@ pub(crate) fn compile(
             continue;
         }
         done.push(audit);
-        let ranges = ranges(default, rules, audit, architectures);
+        let ranges = ranges(default, &rules, audit, architectures);
         let tree = search(&mut assembler, &ranges, default);
         let tree = assembler.load(NUMBER, tree);
         entry = assembler.branch(Test::Equal, audit, tree, entry);
@@ -64,13 +65,13 @@ pub(crate) fn compile(
 /// numbers of the architectures that share a value of struct seccomp_data's arch.
 fn ranges<'a>(
     default: u32,
-    rules: &'a [Rule<'_>],
+    rules: &'a [Said<'_>],
     audit: u32,
     architectures: &[Architecture],
 ) -> Vec<(u32, Outcome<'a>)> {
     let mut outcomes = Vec::new();
     for architecture in architectures.iter().filter(|one| one.audit() == audit) {
-        outcomes.extend(self::outcomes(default, rules, *architecture));
+        outcomes.extend(self::outcomes(rules, *architecture));
     }
     outcomes.sort_by_key(|(number, _)| *number);
     let mut ranges: Vec<(u32, Outcome<'a>)> = Vec::new();
@@ -96,19 +97,33 @@ fn ranges<'a>(
     ranges
 }
 
+/// A rule that says something, with the calls that it names.
+struct Said<'a> {
+    rule: &'a Rule<'a>,
+    calls: Vec<Call>,
+}
+
+/// As with libseccomp, a rule whose action is the default one says nothing.
+fn said<'a>(default: u32, rules: &'a [Rule<'_>]) -> Vec<Said<'a>> {
+    let say = |rule: &'a Rule<'_>| Said {
+        rule,
+        calls: rule.names.iter().map(|name| Call::named(name)).collect(),
+    };
+    rules
+        .iter()
+        .filter(|rule| rule.action != default)
+        .map(say)
+        .collect()
+}
+
 /// The outcome of each system call that a rule names, in no order.
 ///
-/// As with libseccomp, a rule without conditions settles it, wherever it stands, and a rule whose
-/// action is the default one says nothing.
-fn outcomes<'a>(
-    default: u32,
-    rules: &'a [Rule<'_>],
-    architecture: Architecture,
-) -> Vec<(u32, Outcome<'a>)> {
+/// As with libseccomp, a rule without conditions settles it, wherever it stands.
+fn outcomes<'a>(rules: &'a [Said<'_>], architecture: Architecture) -> Vec<(u32, Outcome<'a>)> {
     let mut matches: Vec<(u32, Conditions<'a>, u32)> = Vec::new();
-    for rule in rules.iter().filter(|rule| rule.action != default) {
-        for name in &rule.names {
-            if let Some(number) = architecture.number(name) {
+    for Said { rule, calls } in rules {
+        for call in calls {
+            if let Some(number) = architecture.number(call) {
                 matches.extend(
                     rule.alternatives()
                         .map(|conditions| (number, Conditions::All(conditions), rule.action)),
@@ -116,7 +131,7 @@ fn outcomes<'a>(
             }
             // The arguments are behind a pointer, so that only the whole function can be matched.
             if rule.conditions.is_empty()
-                && let Some((multiplexer, function)) = architecture.multiplexed(name)
+                && let Some((multiplexer, function)) = architecture.multiplexed(call)
             {
                 let condition = Condition {
                     index: 0,
