@@ -169,7 +169,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule<'static>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn programs_do_what_the_rules_say(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// CWE-22, CWE-150: an id that climbs would make, read and remove directories anywhere, and one
 /// with control characters would act on the terminals and logs that show it.
@@ -216,6 +216,25 @@ fn a_record_that_is_none_holds_nothing_up() {
     }
 }
 
+/// A process that began in another tick of the clock, as it has to be for a pid to be given again.
+fn later_than(start_time: &Value) -> Child {
+    loop {
+        let mut child = Command::new("sleep")
+            .arg("1000")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        // The 22nd field of proc(5); what stands in parentheses is the second.
+        let after = stat.rsplit(") ").next().unwrap();
+        if after.split(' ').nth(19) != Some(&start_time.to_string()) {
+            return child;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
 /// A pid that now is another process's, or never was one of a container, is nobody's to kill.
 #[test]
 fn a_pid_that_has_come_to_mean_another_process_is_left_alone() {
@@ -224,14 +243,10 @@ fn a_pid_that_has_come_to_mean_another_process_is_left_alone() {
     }
     let bundle = Bundle::endless("reused");
     bundle.start();
-    let mut bystander = Command::new("sleep")
-        .arg("1000")
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
     let record = bundle.file("state").join(&bundle.id).join("state.json");
     let text = fs::read_to_string(&record).unwrap();
     let mut document: Value = serde_json::from_str(&text).unwrap();
+    let mut bystander = later_than(&document["process"]["startTime"]);
     for pid in [i64::from(bystander.id()), 0, -1, i64::from(i32::MAX)] {
         document["process"]["pid"] = json!(pid);
         fs::write(&record, document.to_string()).unwrap();
