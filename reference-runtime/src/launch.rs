@@ -78,7 +78,8 @@ pub(crate) fn end(child: &Child) {
 
 /// Runs the code of a new process, which never returns to the code of its parent.
 pub(crate) fn run_to_end(init: impl FnOnce() -> i32) -> ! {
-    // A panic must not unwind into the code of the parent, whose copy this process is.
+    // A panic must not unwind into the code of the parent, whose copy this process is. (Builds of the
+    // profile `runtime` abort instead.)
     let status = catch_unwind(AssertUnwindSafe(init)).unwrap_or(101);
     process::exit_now(status)
 }
