@@ -2,6 +2,7 @@
 
 use crate::cgroup::{Placement, Tasks, ownership};
 use crate::channel::{Channel, ToChild, ToParent};
+use crate::document::Node;
 use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::hooks;
 use crate::init::{self, Handover};
@@ -18,6 +19,7 @@ use crate::store::{Entry, Made, Phase, Process, Record, SharedMount, Store, writ
 use crate::sys::credentials;
 use crate::sys::process::{self as sys, CLONE_NEWNS, CLONE_NEWPID, Child};
 use crate::{delete, previous_limits, root, terminal};
+use oci_validator::Document;
 use serde_json::Value;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -43,7 +45,7 @@ pub(crate) struct Options {
 struct Create<'a> {
     options: &'a Options,
     plan: Plan,
-    config: Vec<u8>,
+    config: String,
     entry: Entry,
     record: Record,
     placement: Placement,
@@ -151,7 +153,7 @@ pub(crate) fn create(store: &Store, id: &str, options: &Options) -> Result<()> {
 /// A bundle whose configuration is read, found valid, and understood.
 pub(crate) struct Bundle {
     path: PathBuf,
-    config: Vec<u8>,
+    config: String,
     plan: Plan,
 }
 
@@ -161,12 +163,16 @@ impl Bundle {
         let path =
             fs::canonicalize(&options.bundle).call(|| format!("realpath({:?})", options.bundle))?;
         crate::store::check_id(id)?;
-        let (config, mut document) = read_config(&path)?;
-        if let Some(process) = document.get_mut("process") {
-            listen_fds::tell(process, options.listen_fds);
-        }
-        let plan =
-            Plan::new(&document, &path, id, options.resctrl.as_deref()).stage("config.json")?;
+        let config = read_config(&path)?;
+        let changed = with_listen_fds(&config, options.listen_fds)?;
+        let node = match &changed {
+            Some(changed) => Node::root(changed),
+            None => Node::of(&config),
+        };
+        let plan = node
+            .and_then(|node| Plan::new(&node, &path, id, options.resctrl.as_deref()))
+            .stage("config.json")?;
+        let config = config.into_text();
         Ok(Bundle { path, config, plan })
     }
 
@@ -229,14 +235,24 @@ pub(crate) fn make(
     Ok((container, child))
 }
 
-/// Reads and parses the configuration of a bundle.
-fn read_config(bundle: &Path) -> Result<(Vec<u8>, Value)> {
+/// Reads the configuration of a bundle, and refuses what is invalid.
+fn read_config(bundle: &Path) -> Result<Document> {
     let path = bundle.join("config.json");
     let text = limited_file::read_regular(&path).call(|| format!("read({path:?})"))?;
-    crate::validate::config(&text)?;
-    let document = serde_json::from_slice(&text)
-        .map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
-    Ok((text, document))
+    crate::validate::config(text)
+}
+
+/// The configuration of a process that is told of its sockets; none if there are no sockets.
+fn with_listen_fds(config: &Document, count: u32) -> Result<Option<Value>> {
+    if count == 0 {
+        return Ok(None);
+    }
+    let mut changed: Value = serde_json::from_str(config.text())
+        .map_err(|error| Error::new(format!("config.json: {error}")))?;
+    if let Some(process) = changed.get_mut("process") {
+        listen_fds::tell(process, count);
+    }
+    Ok(Some(changed))
 }
 
 fn check_terminal(bundle: &Bundle, options: &Options) -> Result<()> {
@@ -308,7 +324,7 @@ impl Create<'_> {
     fn remember(&mut self) -> Result<()> {
         let written = self
             .entry
-            .write_config(&std::mem::take(&mut self.config))
+            .write_config(std::mem::take(&mut self.config).as_bytes())
             .and_then(|()| self.entry.write(&self.record));
         if written.is_err() {
             // Planned, but not made: undo must leave alone what another may have made there.

@@ -112,7 +112,7 @@ fn plan_one(entry: &Node<'_>) -> Result<Device> {
             .map_or(0o666, |mode| mode & 0o7777),
         uid: entry.integer::<u32>("uid")?.unwrap_or(0),
         gid: entry.integer::<u32>("gid")?.unwrap_or(0),
-        pointer: entry.pointer().to_owned(),
+        pointer: entry.pointer(),
     })
 }
 

@@ -24,6 +24,7 @@ use crate::subgroups;
 use crate::sys::files::{self, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, cwd};
 use crate::sys::process::{self, CLONE_NEWUSER, CLONE_PARENT, Child, Side};
 use crate::sys::{credentials, socket, terminal};
+use oci_validator::Document;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,14 +69,15 @@ pub(crate) fn exec(store: &Store, id: &str, options: &Options) -> Result<ExitCod
         Status::Paused if options.ignore_paused => {}
         _ => return Err(container.not_running()),
     }
-    let text = container.entry.read_config()?;
-    let config: Value = serde_json::from_slice(&text)
-        .map_err(|error| Error::new(format!("config.json: {error}")))?;
+    let config = Document::parse(container.entry.read_config()?);
+    if let Some(problem) = config.problems().first() {
+        return Err(Error::new(format!("config.json: {}", problem.message)));
+    }
+    let config = Node::of(&config)?;
     let mut document = json!({ "process": plan_document(&config, options)? });
     listen_fds::tell(&mut document["process"], options.listen_fds);
     let document = Node::root(&document)?;
     let process = Process::plan(&document.required("process", document.object("process")?)?)?;
-    let config = Node::root(&config)?;
     let linux = config.object("linux")?;
     let seccomp = Seccomp::plan(linux.as_ref())?;
 
@@ -152,16 +154,15 @@ fn open_root(container: &Container) -> Result<OwnedFd> {
 }
 
 /// The `process` of the new process: a document of its own, or the container's with changes.
-fn plan_document(config: &Value, options: &Options) -> Result<Value> {
+fn plan_document(config: &Node<'_>, options: &Options) -> Result<Value> {
     if let Some(path) = &options.process {
         let text = limited_file::read_any(path).call(|| format!("read({path:?})"))?;
-        crate::validate::process(&text, &path.display().to_string())?;
-        return serde_json::from_slice(&text)
+        let document = crate::validate::process(text, &path.display().to_string())?;
+        return serde_json::from_str(document.text())
             .map_err(|error| Error::new(format!("{}: {error}", path.display())));
     }
     let mut process = config
-        .get("process")
-        .cloned()
+        .copy("process")
         .unwrap_or_else(|| json!({"cwd": "/", "user": {"uid": 0, "gid": 0}}));
     let Some(members) = process.as_object_mut() else {
         return Err(Error::new("must be an object").at("/process"));
@@ -508,7 +509,7 @@ mod tests {
     use super::*;
 
     fn document(config: Value, options: Options) -> Value {
-        plan_document(&config, &options).unwrap()
+        plan_document(&Node::root(&config).unwrap(), &options).unwrap()
     }
 
     #[test]

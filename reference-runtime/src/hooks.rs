@@ -103,7 +103,7 @@ impl Program {
             arguments: list("args", arguments)?,
             environment: list("env", entry.strings("env")?.unwrap_or_default())?,
             timeout: timeout.map(|seconds| Duration::from_secs(seconds as u64)),
-            pointer: entry.pointer().to_owned(),
+            pointer: entry.pointer(),
         })
     }
 

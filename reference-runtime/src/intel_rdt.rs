@@ -62,7 +62,7 @@ impl IntelRdt {
         {
             let pointer = match named {
                 Some(_) => node.pointer_to("closID"),
-                None => node.pointer().to_owned(),
+                None => node.pointer(),
             };
             let complaint = format!("{name:?} cannot name a class of service");
             return Err(Error::new(complaint).at(pointer));

@@ -94,7 +94,7 @@ fn plan_one(entry: &Node<'_>, bundle: &Path, user_mappings: Option<&Mappings>) -
         mappings: plan_mappings(entry, &options, user_mappings)?,
         root_label: None,
         options,
-        pointer: entry.pointer().to_owned(),
+        pointer: entry.pointer(),
     })
 }
 

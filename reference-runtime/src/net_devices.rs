@@ -72,7 +72,7 @@ pub(crate) fn plan(linux: Option<&Node<'_>>, namespaces: &Namespaces) -> Result<
         if !inside.ends_with("%d") && devices.iter().any(|other| other.inside == inside) {
             return Err(entry.error("name", format!("a second device is to be named {inside:?}")));
         }
-        let pointer = entry.pointer().to_owned();
+        let pointer = entry.pointer();
         devices.push(NetDevice {
             outside: outside.to_owned(),
             inside: inside.to_owned(),

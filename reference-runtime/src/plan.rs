@@ -55,43 +55,42 @@ pub(crate) struct Plan {
 impl Plan {
     /// Reads the configuration of a bundle for a container of this id.
     pub(crate) fn new(
-        config: &Value,
+        config: &Node<'_>,
         bundle: &Path,
         id: &str,
         resctrl: Option<&Path>,
     ) -> Result<Self> {
-        let config = Node::root(config)?;
-        let version = check_version(&config)?;
+        let version = check_version(config)?;
         let linux = config.object("linux")?;
         let linux = linux.as_ref();
         let label = plan_mount_label(linux)?;
         let namespaces = Namespaces::plan(linux)?;
         let mappings = plan_mappings(linux, &namespaces)?;
         let user_mappings = namespaces.own(CLONE_NEWUSER).then_some(&mappings);
-        let (rootfs, root_readonly) = plan_root(&config, bundle)?;
+        let (rootfs, root_readonly) = plan_root(config, bundle)?;
         let listed_devices = devices::plan(linux)?;
         Ok(Plan {
             rootfs,
             root_readonly,
             root_propagation: plan_propagation(linux)?,
-            mounts: mounts::plan(&config, bundle, user_mappings, label)?,
+            mounts: mounts::plan(config, bundle, user_mappings, label)?,
             devices: listed_devices.clone(),
             net_devices: net_devices::plan(linux, &namespaces)?,
             masked_paths: paths::plan(linux, "maskedPaths")?,
             readonly_paths: paths::plan(linux, "readonlyPaths")?,
             sysctls: sysctl::plan(linux, &namespaces)?,
-            hostname: plan_name(&config, "hostname", &namespaces)?,
-            domainname: plan_name(&config, "domainname", &namespaces)?,
+            hostname: plan_name(config, "hostname", &namespaces)?,
+            domainname: plan_name(config, "domainname", &namespaces)?,
             time_offsets: time_offsets::plan(linux, &namespaces)?,
             personality: personality::plan(linux)?,
             memory_policy: MemoryPolicy::plan(linux)?,
             seccomp: Seccomp::plan(linux)?,
             cgroup: cgroup::Plan::new(linux, &listed_devices, id)?,
             intel_rdt: IntelRdt::plan(linux, id, resctrl, version)?,
-            process: plan_process(&config, user_mappings)?,
-            hooks: Hooks::plan(&config)?,
-            hooks_document: kept_hooks(&config),
-            annotations: plan_annotations(&config)?,
+            process: plan_process(config, user_mappings)?,
+            hooks: Hooks::plan(config)?,
+            hooks_document: kept_hooks(config),
+            annotations: plan_annotations(config)?,
             mappings,
             namespaces,
         })
@@ -295,12 +294,12 @@ fn plan_annotations(config: &Node<'_>) -> Result<Option<BTreeMap<String, String>
 }
 
 fn kept_hooks(config: &Node<'_>) -> Value {
-    let Some(Value::Object(hooks)) = config.raw("hooks") else {
+    let Some(Value::Object(mut hooks)) = config.copy("hooks") else {
         return Value::Null;
     };
     let kept: serde_json::Map<String, Value> = ["poststart", "poststop"]
         .into_iter()
-        .filter_map(|name| hooks.get(name).map(|list| (name.to_owned(), list.clone())))
+        .filter_map(|name| hooks.remove(name).map(|list| (name.to_owned(), list)))
         .collect();
     if kept.is_empty() {
         Value::Null

@@ -89,7 +89,7 @@ impl Process {
             io_priority: IoPriority::plan(process)?,
             labels: Label::plan(process)?,
             affinity: Affinity::plan(process)?,
-            pointer: process.pointer().to_owned(),
+            pointer: process.pointer(),
         })
     }
 

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn both_forms_are_valid() {
         for config in [config(), rootless_config()] {
-            crate::validate::config(config.to_string().as_bytes()).unwrap();
+            crate::validate::config(config.to_string().into_bytes()).unwrap();
         }
     }
 

@@ -115,6 +115,11 @@ impl Document {
         &self.text
     }
 
+    /// The text alone, see [`Document::text`].
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     /// What is wrong with the text.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

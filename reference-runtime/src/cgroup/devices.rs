@@ -87,7 +87,7 @@ pub(crate) fn plan(resources: &Node<'_>, hierarchies: &[Hierarchy]) -> Result<Op
             major: number("major")?,
             minor: number("minor")?,
             access: access.to_owned(),
-            pointer: entry.pointer().to_owned(),
+            pointer: entry.pointer(),
         });
     }
     if rules.is_empty() {

@@ -55,7 +55,7 @@ pub(crate) fn plan(process: &Node<'_>) -> Result<Vec<Limit>> {
             name,
             soft,
             hard,
-            pointer: entry.pointer().to_owned(),
+            pointer: entry.pointer(),
         });
     }
     Ok(limits)

@@ -68,7 +68,7 @@ impl Scheduler {
         };
         Ok(Some(Scheduler {
             attributes,
-            pointer: node.pointer().to_owned(),
+            pointer: node.pointer(),
         }))
     }
 
@@ -104,7 +104,7 @@ impl IoPriority {
         Ok(Some(IoPriority {
             class,
             level,
-            pointer: node.pointer().to_owned(),
+            pointer: node.pointer(),
         }))
     }
 

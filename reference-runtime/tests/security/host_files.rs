@@ -114,13 +114,18 @@ fn nobody_else_reaches_the_console_socket() {
     wait_until("the hook has looked", || {
         fs::read_to_string(&hook).is_ok_and(|text| text.ends_with('\n'))
     });
+    // A runtime that still creates is killed by the deletion, and cleans nothing up.
     wait_until("it runs", || {
+        let state = bundle.refrun(&["state", &bundle.id]);
+        String::from_utf8_lossy(&state.stdout).contains("\"running\"")
+    });
+    assert!(
         bundle
             .refrun(&["delete", "--force", &bundle.id])
             .status
             .success()
-            && run.try_wait().unwrap().is_some()
-    });
+    );
+    wait_until("run has ended", || run.try_wait().unwrap().is_some());
     assert_eq!(fs::read_to_string(&hook).unwrap(), "700 0\n");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
 }
