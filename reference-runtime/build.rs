@@ -22,7 +22,8 @@ fn main() {
     }
     println!("cargo::rustc-link-arg-bin=refrun=-no-pie");
     println!("cargo::rustc-link-arg-benches=-no-pie");
-    if set("CARGO_CFG_TARGET_ARCH") == "x86_64" {
+    // What runs before the C library cannot call memcpy, which code that is not optimised does.
+    if set("CARGO_CFG_TARGET_ARCH") == "x86_64" && set("OPT_LEVEL") != "0" {
         println!("cargo::rustc-link-arg-bin=refrun=-Wl,--entry=refrun_entry");
         println!("cargo::rustc-cfg=own_entry");
     }

@@ -1,10 +1,10 @@
 //! The command line: flags, what they select, and the exit codes.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use oci_runtime_schemas::SpecVersion;
 
 use crate::case::Suite;
@@ -16,6 +16,9 @@ use crate::results::{FORMAT, FailLevel, Results, Shard, Tool};
 use crate::runner::{self, Bench, Interrupts, Options, Progress};
 use crate::subject::{NEWEST, Subject};
 use crate::{calendar, catalogue_views, doctor, repro};
+
+/// The program's name.
+const NAME: &str = "oci-conformance";
 
 /// Nothing unexpected.
 pub const EXIT_EXPECTED: u8 = 0;
@@ -40,7 +43,7 @@ namespace that maps you, and what needs more is not judged.";
 
 #[derive(Debug, Parser)]
 #[command(
-    name = "oci-conformance",
+    name = NAME,
     version,
     about = "Judges OCI container runtimes clause by clause, with evidence",
     after_help = AFTER_HELP,
@@ -105,6 +108,17 @@ enum Command {
         spec_version: String,
         #[command(flatten)]
         place: Place,
+    },
+    /// Print a script that completes command lines in a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command, into a directory
+    Man {
+        /// The directory; it is made if it is missing
+        dir: PathBuf,
     },
 }
 
@@ -220,6 +234,12 @@ pub fn run() -> ExitCode {
             &place,
             &interrupts,
         ),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Some(Command::Man { dir }) => write_manual(&dir),
     };
     let code = match result {
         Ok(code) => code,
@@ -320,6 +340,18 @@ fn judge(arguments: RunArguments, interrupts: &Interrupts) -> Result<u8, Failure
         write_report(argument, &results)?;
     }
     Ok(expectations::exit_code(&results))
+}
+
+fn write_manual(dir: &Path) -> Result<u8, Failure> {
+    std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+        .map_err(|error| {
+            Failure::Usage(format!(
+                "write manual pages into {}: {error}",
+                dir.display()
+            ))
+        })?;
+    Ok(EXIT_EXPECTED)
 }
 
 fn options_of(arguments: &RunArguments) -> Result<Options, Failure> {

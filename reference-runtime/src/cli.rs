@@ -1,5 +1,7 @@
 //! The command line, which engines expect to be runc's.
 
+#[cfg(feature = "manual")]
+pub(crate) mod manual;
 mod quick;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -68,6 +68,15 @@ use std::process::ExitCode;
 use store::Store;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "manual")]
+    match cli::manual::is_asked_for() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("refrun: error: write the manual: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
     let cli = Cli::of_process();
     if cli.global.version {
         print_version();

@@ -9,7 +9,7 @@
 //!
 //! Nothing of the C library can be called from here, and no memory but the stack is there. The
 //! compiler must not make such calls either, which it likes to do for loops over bytes: they are
-//! read one by one, as volatile.
+//! read one by one, as volatile. `build.rs` leaves this out of programs that are not optimised.
 
 use super::mount::{
     AT_EMPTY_PATH, AT_NO_AUTOMOUNT, MOUNT_ATTR_RDONLY, MountAttr, OPEN_TREE_CLOEXEC,
