@@ -15,7 +15,7 @@ use crate::report::{self, Format, FormatArgument, Style};
 use crate::results::{FORMAT, FailLevel, Results, Shard, Tool};
 use crate::runner::{self, Bench, Interrupts, Options, Progress};
 use crate::subject::{NEWEST, Subject};
-use crate::{calendar, catalogue_views, doctor, repro};
+use crate::{calendar, catalogue_views, doctor, prove, repro};
 
 /// The program's name.
 const NAME: &str = "oci-conformance";
@@ -93,6 +93,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Show that every check can fail: judge runtimes that are wrong in one known way each
+    Prove(ProveArguments),
     /// Leave a directory with a case's bundle and a script that shows the failure by hand
     Repro {
         /// The case's id
@@ -192,6 +194,36 @@ struct RunArguments {
     place: Place,
 }
 
+#[derive(Clone, Debug, Args)]
+struct ProveArguments {
+    /// Deviants: names, prefixes of names ending in '.', or clause ids that they break
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Only these cases: ids, id prefixes ending in '/', or clause ids; repeatable
+    #[arg(long, value_name = "FILTER")]
+    cases: Vec<String>,
+    /// Judge each deviant by every case, not only by those that must catch it and some others
+    #[arg(long)]
+    full: bool,
+    /// A right runtime to make wrong, beside the embedded reference; repeatable
+    #[arg(long, value_name = "[LABEL=]COMMAND")]
+    base: Vec<String>,
+    /// Another program that declares deviants as `oci-deviants` does
+    #[arg(long, value_name = "PATH")]
+    deviants: Option<PathBuf>,
+    /// Seed by which the other cases are drawn
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Trials at once [default: four times the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// human, json or markdown
+    #[arg(long, value_enum, default_value = "human")]
+    format: catalogue_views::ViewFormat,
+    #[command(flatten)]
+    place: Place,
+}
+
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -220,6 +252,7 @@ pub fn run() -> ExitCode {
             print(&catalogue_views::coverage(cases::all(), format))
         }
         Some(Command::Doctor { clean, place }) => examine(clean, &place),
+        Some(Command::Prove(arguments)) => prove_checks(arguments, &interrupts),
         Some(Command::Repro {
             case,
             dir,
@@ -499,6 +532,51 @@ fn examine(clean: bool, place: &Place) -> Result<u8, Failure> {
         doctor::examine(&host, &directory, &mut text)?;
     }
     print(&String::from_utf8_lossy(&text))
+}
+
+fn prove_checks(arguments: ProveArguments, interrupts: &Interrupts) -> Result<u8, Failure> {
+    let options = Options {
+        suites: vec![Suite::Spec, Suite::Cli, Suite::Security, Suite::Engine],
+        filters: arguments.cases,
+        asked: None,
+        jobs: arguments
+            .jobs
+            .map_or_else(|| 2 * twice_the_processors(), |jobs| jobs as usize),
+        timeout: None,
+        shard: None,
+        seed: arguments.seed,
+        repeat: 1,
+        view: arguments.place.host_view,
+        work_dir: work_dir(&arguments.place)?,
+        reference: None,
+        calibrate: false,
+        keep: None,
+    };
+    let selected = runner::select(&options).map_err(Failure::Usage)?;
+    let bases = arguments
+        .base
+        .iter()
+        .map(|text| Subject::parse(text).map_err(Failure::Usage))
+        .collect::<Result<Vec<_>, _>>()?;
+    let question = prove::Question {
+        selected,
+        filters: arguments.filters,
+        full: arguments.full,
+        bases,
+        program: arguments.deviants,
+        options,
+    };
+    let proof = match prove::prove(&question, interrupts) {
+        Ok(proof) => proof,
+        Err(prove::Failure::Usage(why)) => return Err(Failure::Usage(why)),
+        Err(prove::Failure::Broken(why)) => return Err(Failure::Broken(why)),
+    };
+    print(&prove::report(&proof, arguments.format))?;
+    Ok(if proof.holds() {
+        EXIT_EXPECTED
+    } else {
+        EXIT_UNEXPECTED
+    })
 }
 
 fn reproduce(

@@ -16,6 +16,7 @@ pub mod expectations;
 pub mod host;
 pub mod job;
 pub mod processes;
+pub mod prove;
 pub mod report;
 pub mod repro;
 pub mod results;

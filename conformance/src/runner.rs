@@ -107,6 +107,17 @@ impl Bench {
         })
     }
 
+    /// Writes a program into the run's directory.
+    ///
+    /// # Errors
+    /// One sentence for a person.
+    pub fn place(&self, name: &str, content: &[u8]) -> Result<PathBuf, String> {
+        let directory = &self.directory;
+        directory
+            .executable(name, content)
+            .map_err(|error| format!("write {name} into {}: {error}", directory.path().display()))
+    }
+
     /// The reference runtime as a subject.
     pub fn reference(&self) -> &Subject {
         &self.reference
@@ -324,6 +335,57 @@ impl Session {
             },
             result,
         )
+    }
+
+    /// Surveys a subject that is another one gone wrong in one way. Should it not pass the gate, its
+    /// cases are run all the same, with what is known of the other: each check has to show the wrong
+    /// by itself.
+    pub fn gone_wrong(&self, subject: &Subject) -> (Session, CaseResult) {
+        let gate = cases::by_id(GATE).expect("the gate is a case");
+        let survey = attempt(&self.bench, gate, subject, &self.known, &self.interrupts);
+        let result = result_of(gate, vec![survey.clone()]);
+        let known = match (survey.profile, result.verdict) {
+            (Some(profile), Verdict::Pass | Verdict::Warn) => self.known.learnt(Profile {
+                // Deadlines are the other one's: how long this one takes may be what is wrong.
+                plain_seconds: self.known.profile.plain_seconds,
+                ..profile
+            }),
+            _ => self.known.clone(),
+        };
+        let session = Session {
+            bench: Arc::clone(&self.bench),
+            subject: subject.clone(),
+            known,
+            interrupts: self.interrupts.clone(),
+            open: true,
+        };
+        (session, result)
+    }
+
+    /// The same subject, judged by a version of the specification.
+    pub fn judged_by(&self, version: SpecVersion) -> Session {
+        let known = Known {
+            asked: Some(version),
+            judged: self.known.profile.judged(Some(&version)),
+            ..self.known.clone()
+        };
+        Session {
+            bench: Arc::clone(&self.bench),
+            subject: self.subject.clone(),
+            known,
+            interrupts: self.interrupts.clone(),
+            open: self.open,
+        }
+    }
+
+    /// The version of the specification that it is judged by.
+    pub fn judged(&self) -> SpecVersion {
+        self.known.judged
+    }
+
+    /// The subject's name and version.
+    pub fn facts(&self) -> crate::results::RuntimeFacts {
+        self.known.profile.facts(&self.subject)
     }
 
     /// Runs a case, if host and subject meet its needs.
@@ -646,7 +708,7 @@ fn verdict_of(outcome: &Outcome) -> (Verdict, Option<String>) {
 
 /// The cases in an order that a seed decides, so that no case comes to depend on another: a
 /// xorshift generator is enough for that.
-fn shuffled(mut cases: Vec<&'static Case>, seed: u64) -> Vec<&'static Case> {
+pub(crate) fn shuffled<T>(mut cases: Vec<T>, seed: u64) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for place in (1..cases.len()).rev() {
         state ^= state << 13;

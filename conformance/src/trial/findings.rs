@@ -168,6 +168,8 @@ impl Trial<'_> {
             }
             Err(other) => return Err(other),
         }
+        // What the control has left is delete's fault, and not that of the refusal to come.
+        self.judge_leaks();
         self.another()?;
         let own_path = self.config.pointer("/linux/cgroupsPath").cloned();
         self.config = control;

@@ -154,6 +154,7 @@ impl Trial<'_> {
                 json!(left),
                 "what is left after delete",
             );
+            self.baseline.judged.extend(left);
         }
     }
 

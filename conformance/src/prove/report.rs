@@ -1,0 +1,235 @@
+//! The kill table, for people, pages and programs.
+
+use std::fmt::Write;
+
+use super::judge::Judged;
+use super::{Pair, Proof};
+use crate::catalogue_views::ViewFormat;
+use crate::report::escape;
+
+/// A proof in a format.
+pub fn report(proof: &Proof, format: ViewFormat) -> String {
+    match format {
+        ViewFormat::Human => human(proof),
+        ViewFormat::Markdown => markdown(proof),
+        ViewFormat::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(proof).unwrap_or_default()
+        ),
+    }
+}
+
+fn human(proof: &Proof) -> String {
+    let mut text = String::new();
+    let several = proof.bases.len() > 1;
+    for judged in &proof.judged {
+        let on = if several {
+            format!(" on {}", judged.base)
+        } else {
+            String::new()
+        };
+        let verdict = if judged.caught_by.is_empty() {
+            "ESCAPED"
+        } else {
+            "caught "
+        };
+        let _ = writeln!(text, "{verdict}  {}{on}: {}", judged.deviant, judged.wrong);
+        for pair in &judged.caught_by {
+            let _ = writeln!(text, "         by {} ({})", pair.case, pair.clause);
+        }
+        if judged.caught_by.is_empty() {
+            let _ = writeln!(text, "         breaks {}", judged.breaks.join(", "));
+        }
+    }
+    section(
+        &mut text,
+        "Unexpected: an error of the suite, or of the declaration",
+        |lines| {
+            for judged in &proof.judged {
+                for found in &judged.unexpected {
+                    lines.push(format!(
+                        "{} on {}: {} ({}): {}",
+                        judged.deviant,
+                        judged.base,
+                        found.case,
+                        found.clause,
+                        shortened(&found.message)
+                    ));
+                }
+            }
+        },
+    );
+    section(
+        &mut text,
+        "Declared as broken, and shown by no case",
+        |lines| {
+            for judged in proof
+                .judged
+                .iter()
+                .filter(|judged| !judged.unshown.is_empty())
+            {
+                lines.push(format!(
+                    "{} on {}: {}",
+                    judged.deviant,
+                    judged.base,
+                    judged.unshown.join(", ")
+                ));
+            }
+        },
+    );
+    section(&mut text, "Not exercised here", |lines| {
+        for one in &proof.not_exercised {
+            lines.push(format!("{} on {}: {}", one.deviant, one.base, one.why));
+        }
+    });
+    if proof.whole {
+        section(&mut text, "Pairs that no run here judges", |lines| {
+            for one in &proof.unjudged {
+                lines.push(format!(
+                    "{} ({}): {}",
+                    one.case,
+                    one.clause,
+                    escape::line(&one.why)
+                ));
+            }
+        });
+        section(
+            &mut text,
+            "Pairs without a deviant that they catch",
+            |lines| {
+                lines.extend(
+                    proof
+                        .uncovered
+                        .iter()
+                        .map(|pair| format!("{} ({})", pair.case, pair.clause)),
+                );
+            },
+        );
+    }
+    let _ = writeln!(text, "\n{}", totals(proof));
+    text
+}
+
+fn markdown(proof: &Proof) -> String {
+    let mut text = String::from(
+        "| deviant | base | wrong | breaks | caught by | unexpected |\n|---|---|---|---|---|---|\n",
+    );
+    for judged in &proof.judged {
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            judged.deviant,
+            judged.base,
+            judged.wrong.replace('|', "\\|"),
+            code(judged.breaks.iter().map(String::as_str)),
+            caught_in(judged),
+            code(judged.unexpected.iter().map(|found| found.case.as_str())),
+        );
+    }
+    let list = |text: &mut String, title: &str, pairs: &[Pair]| {
+        if !pairs.is_empty() {
+            let _ = writeln!(text, "\n{title}:\n");
+            for pair in pairs {
+                let _ = writeln!(text, "- `{}` (`{}`)", pair.case, pair.clause);
+            }
+        }
+    };
+    if proof.whole {
+        list(
+            &mut text,
+            "Pairs without a deviant that they catch",
+            &proof.uncovered,
+        );
+        if !proof.unjudged.is_empty() {
+            let _ = writeln!(text, "\nPairs that no run here judges:\n");
+            for one in &proof.unjudged {
+                let _ = writeln!(
+                    text,
+                    "- `{}` (`{}`): {}",
+                    one.case,
+                    one.clause,
+                    escape::line(&one.why)
+                );
+            }
+        }
+    }
+    let _ = writeln!(text, "\n{}", totals(proof));
+    text
+}
+
+/// The cases that caught a deviant, or that none did.
+fn caught_in(judged: &Judged) -> String {
+    let mut cases: Vec<&str> = judged
+        .caught_by
+        .iter()
+        .map(|pair| pair.case.as_str())
+        .collect();
+    cases.dedup();
+    match cases[..] {
+        [] => "**escaped**".to_owned(),
+        _ => code(cases.into_iter()),
+    }
+}
+
+fn code<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn section(text: &mut String, title: &str, fill: impl FnOnce(&mut Vec<String>)) {
+    let mut lines = Vec::new();
+    fill(&mut lines);
+    if !lines.is_empty() {
+        let _ = writeln!(text, "\n{title} ({}):", lines.len());
+        for line in lines {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+/// A message on one line of no great length.
+fn shortened(message: &str) -> String {
+    const MOST: usize = 400;
+    let line = escape::line(message);
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_string(),
+    }
+}
+
+fn totals(proof: &Proof) -> String {
+    let caught = proof
+        .judged
+        .iter()
+        .filter(|judged| !judged.caught_by.is_empty())
+        .count();
+    let unexpected: usize = proof
+        .judged
+        .iter()
+        .map(|judged| judged.unexpected.len())
+        .sum();
+    let mut text = format!(
+        "{} on {}: {caught} of {} deviants caught, {unexpected} unexpected findings, {} not exercised",
+        if proof.holds() {
+            "proved"
+        } else {
+            "not proved"
+        },
+        proof.bases.join(", "),
+        proof.judged.len(),
+        proof.not_exercised.len(),
+    );
+    if proof.whole {
+        let covered = proof.pairs - proof.uncovered.len();
+        let _ = write!(
+            text,
+            "; {covered} of {} pairs covered, {} more not judged here",
+            proof.pairs,
+            proof.unjudged.len()
+        );
+    }
+    let _ = write!(text, " ({} trials, {:.0} s)", proof.trials, proof.seconds);
+    text
+}

@@ -1,0 +1,197 @@
+//! The trials of a proof: those of the base, and those of each deviant on it.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use oci_runtime_schemas::SpecVersion;
+
+use super::Question;
+use super::declarations::Declaration;
+use super::judge::{Baseline, Deviation, NotExercised, Tally};
+use crate::case::Case;
+use crate::cases::GATE;
+use crate::host::Host;
+use crate::results::CaseResult;
+use crate::runner::{Interrupts, Session, shuffled};
+use crate::subject::Subject;
+
+/// One of so many cases that need not catch a deviant is run all the same.
+const ONE_OF: usize = 20;
+
+/// A case as it is judged by a version: some clauses bound earlier versions only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Turn {
+    pub(super) case: &'static str,
+    /// `None` for the version that the base claims.
+    pub(super) version: Option<SpecVersion>,
+}
+
+/// What is done on one base.
+pub(super) struct Work<'a> {
+    pub(super) question: &'a Question,
+    pub(super) session: Session,
+    pub(super) program: &'a Path,
+    pub(super) base: &'a Subject,
+    pub(super) label: &'a str,
+    pub(super) interrupts: &'a Interrupts,
+}
+
+impl Work<'_> {
+    pub(super) fn carry_out(&self, deviants: &[Declaration], host: &Host, tally: &mut Tally) {
+        let turns = self.turns();
+        self.tell(&format!("{} trials of the base", turns.len()));
+        let results = self.each(&turns, |turn| run(&self.session, *turn));
+        let baseline = Baseline::new(results);
+
+        let mut able = Vec::new();
+        for deviant in deviants {
+            let shows = |turn: &Turn| baseline.shows(*turn, deviant);
+            if let Some(need) = deviant.unmet(host, &self.base.program) {
+                tally.not_exercised.push(NotExercised::new(
+                    deviant,
+                    self.label,
+                    format!("needs {need}"),
+                ));
+            } else if !turns.iter().any(shows) {
+                if self.question.selected.len() == crate::cases::all().len() {
+                    let why = "no clause that it breaks passes with the base here".to_owned();
+                    tally
+                        .not_exercised
+                        .push(NotExercised::new(deviant, self.label, why));
+                }
+            } else {
+                able.push(deviant);
+            }
+        }
+        self.tell(&format!("{} deviants", able.len()));
+        let surveyed: Vec<(Session, CaseResult)> = self.each(&able, |deviant| {
+            self.session.gone_wrong(&self.subject(deviant))
+        });
+        let mut tasks: Vec<(usize, Turn)> = Vec::new();
+        for (place, deviant) in able.iter().enumerate() {
+            let turns = self.turns_for(deviant, &turns, &baseline, place as u64);
+            tasks.extend(turns.into_iter().map(|turn| (place, turn)));
+        }
+        self.tell(&format!("{} trials of deviants", tasks.len()));
+        let results = self.each(&tasks, |(place, turn)| run(&surveyed[*place].0, *turn));
+
+        let mut of: Vec<Vec<(Turn, CaseResult)>> = able.iter().map(|_| Vec::new()).collect();
+        for ((place, _), result) in tasks.iter().zip(results) {
+            of[*place].push(result);
+        }
+        let gate_counts = turns.iter().any(|turn| turn.case == GATE);
+        for ((deviant, (_, gate)), mut results) in able.iter().zip(surveyed).zip(of) {
+            if gate_counts {
+                results.push((
+                    Turn {
+                        case: GATE,
+                        version: None,
+                    },
+                    gate,
+                ));
+            }
+            tally.add(self.label, &baseline, &Deviation { deviant, results });
+        }
+        tally.baselines.push(baseline);
+    }
+
+    /// Every selected case by the version that the base claims, and by older ones where a clause of
+    /// the case ended with them.
+    fn turns(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        for case in &self.question.selected {
+            turns.push(Turn {
+                case: case.id,
+                version: None,
+            });
+            let mut ended: Vec<SpecVersion> =
+                case.clauses().filter_map(|clause| clause.until).collect();
+            ended.sort();
+            ended.dedup();
+            ended.retain(|until| *until < self.session.judged());
+            turns.extend(ended.into_iter().map(|until| Turn {
+                case: case.id,
+                version: Some(until),
+            }));
+        }
+        turns
+    }
+
+    /// The turns in which a deviant is judged: those that must catch it, and some of the others.
+    fn turns_for(
+        &self,
+        deviant: &Declaration,
+        turns: &[Turn],
+        baseline: &Baseline,
+        place: u64,
+    ) -> Vec<Turn> {
+        let others = |turn: &&Turn| turn.version.is_none() && turn.case != GATE;
+        let (must, rest): (Vec<&Turn>, Vec<&Turn>) = turns
+            .iter()
+            .filter(|turn| turn.case != GATE)
+            .partition(|turn| self.question.full || baseline.shows(**turn, deviant));
+        let seed = self
+            .question
+            .options
+            .seed
+            .wrapping_add(place.wrapping_mul(0x1_0001));
+        let rest = shuffled(rest.into_iter().filter(others).collect(), seed);
+        let some = rest.len().div_ceil(ONE_OF);
+        must.into_iter()
+            .chain(rest.into_iter().take(some))
+            .copied()
+            .collect()
+    }
+
+    fn subject(&self, deviant: &Declaration) -> Subject {
+        let mut arguments = vec!["--deviant".to_owned(), deviant.name.clone()];
+        arguments.extend(["--base".to_owned(), self.base.program.display().to_string()]);
+        arguments.extend(self.base.arguments.iter().cloned());
+        Subject {
+            label: Some(deviant.name.clone()),
+            program: self.program.to_owned(),
+            arguments,
+            is_reference: false,
+        }
+    }
+
+    /// Does something for each of a list, several at once; results are in the list's order.
+    fn each<T: Sync, R: Send>(&self, list: &[T], what: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(Vec::with_capacity(list.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.question.options.jobs.clamp(1, list.len().max(1)) {
+                scope.spawn(|| {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(one) = list.get(place) else { break };
+                        let result = what(one);
+                        results
+                            .lock()
+                            .expect("no worker panics")
+                            .push((place, result));
+                    }
+                });
+            }
+        });
+        let mut results = results.into_inner().expect("no worker panics");
+        results.sort_by_key(|(place, _)| *place);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn tell(&self, words: &str) {
+        if !self.interrupts.came() {
+            eprintln!("prove on {}: {words}", self.label);
+        }
+    }
+}
+
+fn run(session: &Session, turn: Turn) -> (Turn, CaseResult) {
+    let case: &'static Case = crate::cases::by_id(turn.case).expect("turns are of cases");
+    let result = match turn.version {
+        None => session.run(case),
+        Some(version) => session.judged_by(version).run(case),
+    };
+    (turn, result)
+}
