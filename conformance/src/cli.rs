@@ -1,5 +1,7 @@
 //! The command line: flags, what they select, and the exit codes.
 
+mod on_results;
+
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use oci_runtime_schemas::SpecVersion;
 
+use self::on_results::{CompareArguments, ExpectCommand, MergeArguments};
 use crate::case::Suite;
 use crate::cases;
 use crate::expectations::{self, Denied, ExpectationFile};
@@ -122,6 +125,13 @@ enum Command {
         /// The directory; it is made if it is missing
         dir: PathBuf,
     },
+    /// Show what differs between results, and exit 1 if a runtime does worse than it did
+    Compare(CompareArguments),
+    /// Merge the results of all shards of a run into those of the whole run
+    Merge(MergeArguments),
+    /// Work on expectation files
+    #[command(subcommand)]
+    Expect(ExpectCommand),
 }
 
 /// Where a run takes place.
@@ -273,6 +283,9 @@ pub fn run() -> ExitCode {
             print(&String::from_utf8_lossy(&script))
         }
         Some(Command::Man { dir }) => write_manual(&dir),
+        Some(Command::Compare(arguments)) => on_results::compare(arguments),
+        Some(Command::Merge(arguments)) => on_results::merge(arguments),
+        Some(Command::Expect(command)) => on_results::expect(command),
     };
     let code = match result {
         Ok(code) => code,
@@ -449,17 +462,20 @@ fn formats_of(arguments: &RunArguments) -> Result<Vec<FormatArgument>, Failure> 
             file: None,
         });
     }
-    if formats
-        .iter()
-        .filter(|argument| argument.file.is_none())
-        .count()
-        > 1
-    {
+    one_to_stdout(formats.iter().map(|argument| argument.file.as_deref()))?;
+    Ok(formats)
+}
+
+/// Refuses two reports without a file.
+fn one_to_stdout<'a>(
+    files: impl Iterator<Item = Option<&'a std::path::Path>>,
+) -> Result<(), Failure> {
+    if files.filter(Option::is_none).count() > 1 {
         let why =
             "two formats cannot both go to standard output; give one a file: --format json=FILE";
         return Err(Failure::Usage(why.into()));
     }
-    Ok(formats)
+    Ok(())
 }
 
 fn write_report(argument: &FormatArgument, results: &Results) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! that is not the one described, and a described failure that is gone, are both unexpected.
 
 mod file;
+pub mod update;
 mod when;
 
 use crate::results::{
@@ -22,6 +23,9 @@ pub enum Denied {
     /// The subject refuses an optional value.
     Unsupported,
 }
+
+/// Why a waiver is not exercised whose case the run was not asked for.
+pub(crate) const NOT_SELECTED: &str = "not among the cases of this run";
 
 /// Decides for every case whether its verdict is as expected, and counts.
 pub fn judge(
@@ -44,7 +48,7 @@ pub fn judge(
         let case = run.cases.iter_mut().find(|case| case.id == waiver.case);
         let why = match (waiver.when.unmet(host), case) {
             (Some(unmet), _) => unmet,
-            (None, None) => "not among the cases of this run".to_owned(),
+            (None, None) => NOT_SELECTED.to_owned(),
             (None, Some(case)) if case.verdict == Verdict::Inapplicable => {
                 format!(
                     "inapplicable: {}",

@@ -10,7 +10,7 @@ mod json;
 mod junit;
 mod markdown;
 mod tap;
-mod values;
+pub(crate) mod values;
 pub(crate) mod wrap;
 
 use std::fmt;
@@ -136,15 +136,20 @@ impl FromStr for FormatArgument {
     type Err = String;
 
     fn from_str(argument: &str) -> Result<FormatArgument, String> {
-        let (format, file) = match argument.split_once('=') {
-            Some((_, "")) => return Err(format!("{argument:?} names no file after =")),
-            Some((format, file)) => (format, Some(PathBuf::from(file))),
-            None => (argument, None),
-        };
+        let (format, file) = split_argument(argument)?;
         Ok(FormatArgument {
             format: format.parse()?,
             file,
         })
+    }
+}
+
+/// The word and the file of `FORMAT[=FILE]`.
+pub(crate) fn split_argument(argument: &str) -> Result<(&str, Option<PathBuf>), String> {
+    match argument.split_once('=') {
+        Some((_, "")) => Err(format!("{argument:?} names no file after =")),
+        Some((format, file)) => Ok((format, Some(PathBuf::from(file)))),
+        None => Ok((argument, None)),
     }
 }
 
@@ -158,7 +163,7 @@ pub enum Style {
 }
 
 /// How reports call a subject: its label, and its version unless the label has it.
-fn title(run: &Run) -> String {
+pub(crate) fn title(run: &Run) -> String {
     let runtime = &run.runtime;
     if runtime.version.is_empty() || runtime.label.contains(&runtime.version) {
         runtime.label.clone()

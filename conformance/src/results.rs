@@ -4,6 +4,8 @@
 //! a results file. Strings that came from a subject are kept as they were (capped, with a mark);
 //! each format escapes them for itself.
 
+mod read;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

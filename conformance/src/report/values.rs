@@ -13,15 +13,15 @@ const MOST_LINES: usize = 8;
 
 /// A labelled line of a finding.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// `expected`, `observed`, `missing`, `extra`, `differs`, or empty for what goes on.
-    pub(super) label: &'static str,
+    pub(crate) label: &'static str,
     /// Escaped for a terminal.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// The lines that tell what was expected and what was there instead.
-pub(super) fn difference(expected: &Value, observed: &Value) -> Vec<Line> {
+pub(crate) fn difference(expected: &Value, observed: &Value) -> Vec<Line> {
     let whole = [expected, observed].map(compact);
     let short = whole.iter().all(|text| text.chars().count() <= SHORT);
     let lines = match (expected, observed) {
@@ -48,7 +48,7 @@ pub(super) fn difference(expected: &Value, observed: &Value) -> Vec<Line> {
 }
 
 /// A value on one line, as JSON with what a person needs of space; not yet escaped.
-pub(super) fn compact(value: &Value) -> String {
+pub(crate) fn compact(value: &Value) -> String {
     match value {
         Value::Null => "nothing".into(),
         Value::Array(entries) => {
