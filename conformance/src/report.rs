@@ -4,7 +4,9 @@
 //! from a results file. Every format says the same; what came from a subject is escaped by
 //! [`escape`] in each.
 
+mod badge;
 pub mod escape;
+mod github;
 mod human;
 mod json;
 mod junit;
@@ -55,6 +57,9 @@ pub fn write_with(
         Format::Junit => junit::write(clauses, results, out),
         Format::Tap => tap::write(clauses, results, out),
         Format::Markdown => markdown::write(clauses, results, out),
+        Format::Github => github::write(clauses, results, out),
+        Format::Badge => badge::svg(results, out),
+        Format::BadgeJson => badge::json(results, out),
     }
 }
 
@@ -103,6 +108,12 @@ pub enum Format {
     Tap,
     /// For a job's summary.
     Markdown,
+    /// Commands that GitHub's runner shows as annotations of a job.
+    Github,
+    /// A picture for a project's front page.
+    Badge,
+    /// What services that draw such pictures read.
+    BadgeJson,
 }
 
 impl FromStr for Format {
@@ -115,9 +126,13 @@ impl FromStr for Format {
             "junit" => Ok(Format::Junit),
             "tap" => Ok(Format::Tap),
             "markdown" => Ok(Format::Markdown),
+            "github" => Ok(Format::Github),
+            "badge" => Ok(Format::Badge),
+            "badge-json" => Ok(Format::BadgeJson),
             "html" => Err("format html does not exist yet; markdown is the nearest".into()),
             other => Err(format!(
-                "unknown format {other:?}: one of human, json, junit, tap, markdown"
+                "unknown format {other:?}: one of human, json, junit, tap, markdown, github, badge, \
+                 badge-json"
             )),
         }
     }

@@ -59,11 +59,29 @@ pub fn json(document: &str) -> String {
     out.replace("##", "#\\u0023")
 }
 
-/// A string as JSON, which is also a double-quoted scalar of YAML 1.2.
-pub fn json_string(text: &str) -> String {
-    let quoted = json(&serde_json::Value::from(text).to_string());
-    // YAML is printed as lines of a log: a string could begin with what a log takes for a command.
-    quoted.replace("::", "\\u003a:")
+/// A double-quoted scalar of YAML 1.2 on one line. It is nearly JSON, but YAML has no surrogates:
+/// `\ud83d` is an error to its readers, so that what is hostile above 0xffff stands as `\U`.
+pub fn yaml_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    let mut previous = None;
+    for c in text.chars() {
+        let _ = match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            '\n' => write!(out, "\\n"),
+            '\r' => write!(out, "\\r"),
+            '\t' => write!(out, "\\t"),
+            // The lines are printed to logs, which could take `::` and `##` for commands.
+            ':' | '#' if previous == Some(c) => write!(out, "\\x{:02x}", u32::from(c)),
+            c if is_hostile(c) && u32::from(c) < 0x100 => write!(out, "\\x{:02x}", u32::from(c)),
+            c if is_hostile(c) && u32::from(c) < 0x10000 => write!(out, "\\u{:04x}", u32::from(c)),
+            c if is_hostile(c) => write!(out, "\\U{:08x}", u32::from(c)),
+            c => write!(out, "{c}"),
+        };
+        previous = Some(c);
+    }
+    out.push('"');
+    out
 }
 
 /// Text or an attribute's value in XML 1.0: characters that XML forbids are shown, the others kept
@@ -90,6 +108,12 @@ pub fn xml(text: &str) -> String {
         previous = Some(c);
     }
     out
+}
+
+/// Text for an element that CI services read beyond XML: GitLab and Jenkins upload the file that
+/// `[[ATTACHMENT|PATH]]` names, which no subject may choose.
+pub fn without_attachments(text: &str) -> String {
+    text.replace("[[", "[\\x5b")
 }
 
 /// Text in XML as [`xml`] makes it, with its line breaks left readable.

@@ -2,7 +2,13 @@
 //!
 //! The format has four outcomes for our seven verdicts: what fails the run is a `failure`, what the
 //! harness is to blame for an `error`, what was not judged and what is known and explained is
-//! `skipped` with the reason as its message.
+//! `skipped`.
+//!
+//! There is no standard, only readers. GitLab shows an element's text and drops its `message`; GitHub's
+//! common reporters and Jenkins show the message first: both say why. Jenkins takes `classname` apart
+//! at its last dot, as package and class, and pools all suites of a file, so that it begins with the
+//! subject: `runc.hooks.poststop`. It has no version, so that readers know a test again after an
+//! upgrade. No `file` is named: readers link it into the user's repository, where no case is.
 
 use std::io::{self, Write};
 
@@ -10,6 +16,10 @@ use super::{
     Clauses, broken_findings, ending, escape, failing_step, is_known, reason, title, values,
 };
 use crate::results::{CaseResult, Results, Run, Verdict};
+
+/// Longest output of a command that is shown, in characters: readers refuse large files, GitLab those
+/// above 30 MB.
+const LONGEST_OUTPUT: usize = 2000;
 
 pub(super) fn write(
     clauses: Clauses<'_>,
@@ -66,17 +76,24 @@ fn suite(
     }
     writeln!(out, "    </properties>")?;
     for case in cases {
-        testcase(clauses, case, out)?;
+        testcase(clauses, &runtime.label, case, out)?;
     }
     writeln!(out, "  </testsuite>")
 }
 
-fn testcase(clauses: Clauses<'_>, case: &CaseResult, out: &mut dyn Write) -> io::Result<()> {
+fn testcase(
+    clauses: Clauses<'_>,
+    subject: &str,
+    case: &CaseResult,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (topic, name) = case.id.rsplit_once('/').unwrap_or(("", &case.id));
+    // A dot of the label's own would begin another package.
+    let class = format!("{}.{}", subject.replace('.', "_"), topic.replace('/', "."));
     write!(
         out,
         r#"    <testcase classname="{}" name="{}" time="{:.3}""#,
-        escape::xml(topic),
+        escape::xml(&class),
         escape::xml(name),
         case.seconds
     )?;
@@ -87,8 +104,9 @@ fn testcase(clauses: Clauses<'_>, case: &CaseResult, out: &mut dyn Write) -> io:
             writeln!(out, ">")?;
             writeln!(
                 out,
-                r#"      <skipped message="{}"/>"#,
-                escape::xml(&message)
+                r#"      <skipped message="{}">{}</skipped>"#,
+                escape::xml(&message),
+                escape::xml_lines(&escape::without_attachments(&message))
             )?;
         }
         Outcome::Failure { kind, message } => {
@@ -102,7 +120,7 @@ fn testcase(clauses: Clauses<'_>, case: &CaseResult, out: &mut dyn Write) -> io:
             writeln!(
                 out,
                 "{}</failure>",
-                escape::xml_lines(&details(clauses, case))
+                escape::xml_lines(&escape::without_attachments(&details(clauses, case)))
             )?;
         }
         Outcome::Error(message) => {
@@ -115,15 +133,20 @@ fn testcase(clauses: Clauses<'_>, case: &CaseResult, out: &mut dyn Write) -> io:
             writeln!(
                 out,
                 "{}</error>",
-                escape::xml_lines(&details(clauses, case))
+                escape::xml_lines(&escape::without_attachments(&details(clauses, case)))
             )?;
         }
     }
-    if case.verdict == Verdict::Warn && case.as_expected {
+    let said = match case.verdict {
+        Verdict::Warn if case.as_expected => details(clauses, case),
+        Verdict::Unsupported | Verdict::Inapplicable => String::new(),
+        _ => commands(case),
+    };
+    if !said.is_empty() {
         writeln!(
             out,
             "      <system-out>{}</system-out>",
-            escape::xml_lines(&details(clauses, case))
+            escape::xml_lines(&escape::without_attachments(&said))
         )?;
     }
     writeln!(out, "    </testcase>")
@@ -191,7 +214,7 @@ fn details(clauses: Clauses<'_>, case: &CaseResult) -> String {
         ] {
             lines.push(format!(
                 "  {label} {}",
-                escape::shortened(&values::compact(value), 2000)
+                escape::shortened(&values::compact(value), LONGEST_OUTPUT)
             ));
         }
     }
@@ -201,7 +224,7 @@ fn details(clauses: Clauses<'_>, case: &CaseResult) -> String {
             escape::shell(&step.argv),
             ending(step)
         ));
-        lines.push(escape::shortened(&step.stderr, 2000));
+        lines.push(escape::shortened(&step.stderr, LONGEST_OUTPUT));
     }
     if let Some(reference) = case.reference {
         lines.push(format!("the reference: {}", reference.word()));
@@ -210,6 +233,25 @@ fn details(clauses: Clauses<'_>, case: &CaseResult) -> String {
         lines.push(format!("the waiver that applied: {waiver}"));
     }
     lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Every command that was given to the subject and what it answered, for whom the failing one alone
+/// does not tell enough.
+fn commands(case: &CaseResult) -> String {
+    let mut lines = Vec::new();
+    for step in &case.steps {
+        lines.push(format!("$ {}", escape::shell(&step.argv)));
+        for output in [&step.stdout, &step.stderr] {
+            if !output.is_empty() {
+                lines.push(escape::shortened(
+                    output.trim_end_matches('\n'),
+                    LONGEST_OUTPUT,
+                ));
+            }
+        }
+        lines.push(format!("[{}]", ending(step)));
+    }
     lines.join("\n")
 }
 

@@ -78,7 +78,7 @@ fn diagnose(clauses: Clauses<'_>, case: &CaseResult, out: &mut dyn Write) -> io:
     if said_all && case.as_expected {
         return Ok(());
     }
-    let text = escape::json_string;
+    let text = escape::yaml_string;
     writeln!(out, "  ---")?;
     writeln!(out, "  verdict: {}", case.verdict.word())?;
     writeln!(out, "  duration_ms: {:.0}", case.seconds * 1000.0)?;

@@ -21,6 +21,8 @@ use crate::results::{OUTPUT_LIMIT, Step};
 
 /// Output beyond this ends a command: disks are finite.
 const FLOOD: u64 = 64 * 1024 * 1024;
+/// Stands at the end of such a command's standard error.
+const FLOODED: &str = "\n[ended by the harness: more than 64 MiB of output]";
 
 /// How a command of the subject ended.
 #[derive(Clone, Debug)]
@@ -478,8 +480,8 @@ fn run_step(
     step.stderr = err;
     step.truncated = out_cut || err_cut;
     if flooded {
-        step.stderr
-            .push_str("\n[ended by the harness: more than 64 MiB of output]");
+        truncate(&mut step.stderr, OUTPUT_LIMIT - FLOODED.len());
+        step.stderr.push_str(FLOODED);
     }
     step.seconds = started.elapsed().as_secs_f64();
     Ok(step)
@@ -506,7 +508,18 @@ fn read_capped(path: &Path, limit: usize) -> std::io::Result<(String, bool)> {
     let mut raw = Vec::new();
     file.by_ref().take(limit as u64).read_to_end(&mut raw)?;
     let more = file.seek(SeekFrom::End(0))? > limit as u64;
-    Ok((String::from_utf8_lossy(&raw).into_owned(), more))
+    let mut text = String::from_utf8_lossy(&raw).into_owned();
+    // What stands for an invalid byte is three bytes long.
+    let is_longer = text.len() > limit;
+    truncate(&mut text, limit);
+    Ok((text, more || is_longer))
+}
+
+/// Cuts text to at most so many bytes, between characters.
+fn truncate(text: &mut String, limit: usize) {
+    let mut places = (0..=limit.min(text.len())).rev();
+    let end = places.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.truncate(end);
 }
 
 /// The probe's lines among whatever else was printed.
@@ -587,6 +600,22 @@ mod tests {
         assert!(step.timed_out);
         assert_eq!(step.signal.as_deref(), Some("SIGKILL"));
         assert_eq!(step.stdout, "begun\n");
+    }
+
+    #[test]
+    fn invalid_bytes_do_not_stretch_output_beyond_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("out");
+        for (bytes, kept, cut) in [
+            (&b"\xff\xff\xff"[..], "\u{fffd}", true),
+            (b"ab\xff", "ab", true),
+            (b"a\xff", "a\u{fffd}", false),
+            (b"abcde", "abcd", true),
+            (b"abcd", "abcd", false),
+        ] {
+            std::fs::write(&file, bytes).unwrap();
+            assert_eq!(read_capped(&file, 4).unwrap(), (kept.to_owned(), cut));
+        }
     }
 
     #[test]
