@@ -479,7 +479,14 @@ fn inherit_cpuset(dir: &Path) -> Result<()> {
         let (own, above) = (dir.join(file), parent.join(file));
         let current = fs::read_to_string(&own).call(|| format!("read({own:?})"))?;
         if current.trim().is_empty() {
-            let value = fs::read_to_string(&above).call(|| format!("read({above:?})"))?;
+            let read_above = || fs::read_to_string(&above).call(|| format!("read({above:?})"));
+            let mut value = read_above()?;
+            let is_root = !parent.with_file_name(file).exists();
+            if value.trim().is_empty() && !is_root {
+                // The parent is just being made by another container, which has not come to this yet.
+                inherit_cpuset(parent)?;
+                value = read_above()?;
+            }
             fs::write(&own, value.trim()).call(|| format!("write({own:?}, {:?})", value.trim()))?;
         }
     }
@@ -496,6 +503,28 @@ mod tests {
         assert_eq!(below("a/./b").unwrap(), Path::new("a/b"));
         assert!(below("/a/../b").is_err());
         assert!(below("a\nb").is_err());
+    }
+
+    #[test]
+    fn a_cpuset_is_inherited_through_a_parent_that_has_none_yet() {
+        let root = std::env::temp_dir().join(format!("refrun-cpuset-{}", std::process::id()));
+        let group = root.join("parent/group");
+        fs::create_dir_all(&group).unwrap();
+        for (dir, value) in [
+            (&root, "0-1\n"),
+            (&root.join("parent"), "\n"),
+            (&group, "\n"),
+        ] {
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                fs::write(dir.join(file), value).unwrap();
+            }
+        }
+        let inherited = inherit_cpuset(&group);
+        let values = ["parent", "parent/group"]
+            .map(|dir| fs::read_to_string(root.join(dir).join("cpuset.cpus")).unwrap());
+        fs::remove_dir_all(&root).unwrap();
+        inherited.unwrap();
+        assert_eq!(values, ["0-1", "0-1"]);
     }
 
     #[test]
