@@ -32,6 +32,9 @@ pub use terminal::Terminal;
 /// cgroup that is being released.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The clause that delete breaks by refusing a stopped container, whatever the container was for.
+const DELETE: &str = "runtime.delete.resources";
+
 /// How long a polling loop rests; nothing depends on it.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -362,6 +365,11 @@ impl<'a> Trial<'a> {
                 operation,
                 exit,
             } => {
+                let clause = if operation == "delete" {
+                    DELETE
+                } else {
+                    clause
+                };
                 self.implicit.push(clause);
                 self.record(
                     clause,
@@ -410,7 +418,7 @@ impl<'a> Trial<'a> {
                 _ => "a container that asks for this; the plain container is accepted",
             };
             let clause = if operation == "delete" {
-                "runtime.delete.resources"
+                DELETE
             } else {
                 clause
             };

@@ -29,7 +29,7 @@ pub(super) const CASES: &[Case] = &[
             trial.probe(&["pause"]);
             trial.run_until_ready()?;
             let state = trial.state()?;
-            judge_status(trial, &state.describe(), "running")?;
+            judge_status(trial, state.property("status"), "running")?;
             let pid = state
                 .document
                 .as_ref()
@@ -47,7 +47,7 @@ pub(super) const CASES: &[Case] = &[
             trial.must_start()?;
             trial.wait_exit()?;
             let state = trial.state()?;
-            judge_status(trial, &state.describe(), "stopped")?;
+            judge_status(trial, state.property("status"), "stopped")?;
             judge_bundle(trial, state.document.as_ref())?;
             trial.must_delete()
         },

@@ -81,6 +81,14 @@ pub struct State {
 }
 
 impl State {
+    /// A property as it stands, null if there is none or no document.
+    pub fn property(&self, name: &str) -> &Value {
+        let document = self.document.as_ref();
+        document
+            .and_then(|document| document.get(name))
+            .unwrap_or(&Value::Null)
+    }
+
     /// The `status` property.
     pub fn status(&self) -> Option<&str> {
         self.document.as_ref()?.get("status")?.as_str()
