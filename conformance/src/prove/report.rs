@@ -233,3 +233,101 @@ fn totals(proof: &Proof) -> String {
     let _ = write!(text, " ({} trials, {:.0} s)", proof.trials, proof.seconds);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::{NotExercised, Unexpected, Unjudged};
+    use super::*;
+
+    fn pair(case: &str, clause: &str) -> Pair {
+        Pair {
+            case: case.into(),
+            clause: clause.into(),
+        }
+    }
+
+    fn judged(deviant: &str, caught_by: Vec<Pair>) -> Judged {
+        Judged {
+            deviant: deviant.into(),
+            wrong: "something | is wrong".into(),
+            base: "refrun 1".into(),
+            breaks: vec!["a.b".into(), "a.c".into()],
+            caught_by,
+            unexpected: Vec::new(),
+            unshown: Vec::new(),
+        }
+    }
+
+    fn sample() -> Proof {
+        let message = "told: expected 1, observed \"\u{1b}[31m\"".to_owned();
+        Proof {
+            bases: vec!["refrun 1".into(), "runc 2".into()],
+            judged: vec![
+                judged("one.caught", vec![pair("x/y", "a.b"), pair("x/y", "a.c")]),
+                judged("one.escaped", Vec::new()),
+                Judged {
+                    unexpected: vec![Unexpected {
+                        case: "x/z".into(),
+                        clause: "a.d".into(),
+                        message,
+                    }],
+                    unshown: vec!["a.c".into()],
+                    ..judged("one.odd", vec![pair("x/y", "a.b")])
+                },
+            ],
+            not_exercised: vec![NotExercised {
+                deviant: "one.of-v2".into(),
+                base: "refrun 1".into(),
+                why: "needs cgroup-v2".into(),
+            }],
+            pairs: 3,
+            uncovered: vec![pair("x/z", "a.d")],
+            unjudged: vec![Unjudged {
+                case: "x/q".into(),
+                clause: "a.e".into(),
+                why: "needs the cgroup v2 controller pids".into(),
+            }],
+            whole: true,
+            trials: 12,
+            seconds: 3.4,
+        }
+    }
+
+    #[test]
+    fn tables() {
+        insta::assert_snapshot!("human", human(&sample()));
+        insta::assert_snapshot!("markdown", markdown(&sample()));
+    }
+
+    #[test]
+    fn a_proof_holds_only_if_nothing_is_amiss() {
+        let caught = || vec![judged("one.caught", vec![pair("x/y", "a.b")])];
+        let right = || Proof {
+            judged: caught(),
+            uncovered: Vec::new(),
+            ..sample()
+        };
+        assert!(right().holds());
+        assert!(!sample().holds());
+        let escaped = Proof {
+            judged: vec![judged("one.escaped", Vec::new())],
+            ..right()
+        };
+        assert!(!escaped.holds());
+        let uncovered = || Proof {
+            uncovered: sample().uncovered,
+            ..right()
+        };
+        assert!(!uncovered().holds());
+        assert!(
+            Proof {
+                whole: false,
+                ..uncovered()
+            }
+            .holds()
+        );
+        let mut odd = right();
+        odd.judged[0].unexpected = sample().judged[2].unexpected.clone();
+        assert!(!odd.holds());
+    }
+}
