@@ -66,8 +66,18 @@ pub struct Proof {
 impl Proof {
     /// Whether every deviant is caught, by nothing but what it breaks, and no pair lacks a deviant.
     pub fn holds(&self) -> bool {
-        let clean = |judged: &Judged| !judged.caught_by.is_empty() && judged.unexpected.is_empty();
+        let clean = |judged: &Judged| !self.escaped(judged) && judged.unexpected.is_empty();
         self.judged.iter().all(clean) && (!self.whole || self.uncovered.is_empty())
+    }
+
+    /// Whether a deviant is caught on no base. On one base alone it may be that this one is wrong
+    /// already in the very way in which the deviant would be.
+    fn escaped(&self, judged: &Judged) -> bool {
+        let same = self
+            .judged
+            .iter()
+            .filter(|other| other.deviant == judged.deviant);
+        same.into_iter().all(|other| other.caught_by.is_empty())
     }
 }
 
@@ -107,6 +117,7 @@ pub fn prove(question: &Question, interrupts: &Interrupts) -> Result<Proof, Fail
         ..bench.reference().clone()
     }];
     bases.extend(question.bases.iter().cloned());
+    let memory = bench.directory().join("memory");
     let mut tally = judge::Tally::default();
     let mut labels = Vec::new();
     for base in &bases {
@@ -128,6 +139,7 @@ pub fn prove(question: &Question, interrupts: &Interrupts) -> Result<Proof, Fail
             session,
             program: &program,
             base,
+            memory: &memory,
             label: &label,
             interrupts,
         };

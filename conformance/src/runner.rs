@@ -107,6 +107,11 @@ impl Bench {
         })
     }
 
+    /// The run's directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Writes a program into the run's directory.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The kill table, for people, pages and programs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::judge::Judged;
@@ -28,10 +29,10 @@ fn human(proof: &Proof) -> String {
         } else {
             String::new()
         };
-        let verdict = if judged.caught_by.is_empty() {
-            "ESCAPED"
-        } else {
-            "caught "
+        let verdict = match (judged.caught_by.is_empty(), proof.escaped(judged)) {
+            (false, _) => "caught ",
+            (true, true) => "ESCAPED",
+            (true, false) => "missed ",
         };
         let _ = writeln!(text, "{verdict}  {}{on}: {}", judged.deviant, judged.wrong);
         for pair in &judged.caught_by {
@@ -122,7 +123,7 @@ fn markdown(proof: &Proof) -> String {
             judged.base,
             judged.wrong.replace('|', "\\|"),
             code(judged.breaks.iter().map(String::as_str)),
-            caught_in(judged),
+            caught_in(proof, judged),
             code(judged.unexpected.iter().map(|found| found.case.as_str())),
         );
     }
@@ -158,7 +159,7 @@ fn markdown(proof: &Proof) -> String {
 }
 
 /// The cases that caught a deviant, or that none did.
-fn caught_in(judged: &Judged) -> String {
+fn caught_in(proof: &Proof, judged: &Judged) -> String {
     let mut cases: Vec<&str> = judged
         .caught_by
         .iter()
@@ -166,7 +167,8 @@ fn caught_in(judged: &Judged) -> String {
         .collect();
     cases.dedup();
     match cases[..] {
-        [] => "**escaped**".to_owned(),
+        [] if proof.escaped(judged) => "**escaped**".to_owned(),
+        [] => "missed".to_owned(),
         _ => code(cases.into_iter()),
     }
 }
@@ -200,25 +202,28 @@ fn shortened(message: &str) -> String {
 }
 
 fn totals(proof: &Proof) -> String {
-    let caught = proof
+    let all: BTreeSet<&str> = proof
         .judged
         .iter()
-        .filter(|judged| !judged.caught_by.is_empty())
-        .count();
+        .map(|judged| judged.deviant.as_str())
+        .collect();
+    let escaped = proof.judged.iter().filter(|judged| proof.escaped(judged));
+    let escaped: BTreeSet<&str> = escaped.map(|judged| judged.deviant.as_str()).collect();
     let unexpected: usize = proof
         .judged
         .iter()
         .map(|judged| judged.unexpected.len())
         .sum();
     let mut text = format!(
-        "{} on {}: {caught} of {} deviants caught, {unexpected} unexpected findings, {} not exercised",
+        "{} on {}: {} of {} deviants caught, {unexpected} unexpected findings, {} not exercised",
         if proof.holds() {
             "proved"
         } else {
             "not proved"
         },
         proof.bases.join(", "),
-        proof.judged.len(),
+        all.len() - escaped.len(),
+        all.len(),
         proof.not_exercised.len(),
     );
     if proof.whole {
@@ -273,6 +278,10 @@ mod tests {
                     }],
                     unshown: vec!["a.c".into()],
                     ..judged("one.odd", vec![pair("x/y", "a.b")])
+                },
+                Judged {
+                    base: "runc 2".into(),
+                    ..judged("one.caught", Vec::new())
                 },
             ],
             not_exercised: vec![NotExercised {

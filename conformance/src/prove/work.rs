@@ -33,6 +33,8 @@ pub(super) struct Work<'a> {
     pub(super) session: Session,
     pub(super) program: &'a Path,
     pub(super) base: &'a Subject,
+    /// Where deviants may write.
+    pub(super) memory: &'a Path,
     pub(super) label: &'a str,
     pub(super) interrupts: &'a Interrupts,
 }
@@ -147,6 +149,8 @@ impl Work<'_> {
     fn subject(&self, deviant: &Declaration) -> Subject {
         let mut arguments = vec!["--deviant".to_owned(), deviant.name.clone()];
         arguments.extend(["--base".to_owned(), self.base.program.display().to_string()]);
+        let memory = self.memory.join(&deviant.name).display().to_string();
+        arguments.extend(["--memory".to_owned(), memory]);
         arguments.extend(self.base.arguments.iter().cloned());
         Subject {
             label: Some(deviant.name.clone()),
