@@ -87,6 +87,7 @@ fn main() -> ExitCode {
         eprintln!("{}", Cli::command().render_help());
         return ExitCode::from(2);
     };
+    let absent = absent_descriptor(&command);
     let json = cli.global.log_format == LogFormat::Json;
     if let Err(error) = log::open(cli.global.log.as_deref(), json, cli.global.debug) {
         eprintln!(
@@ -95,13 +96,32 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    match dispatch(&cli.global, command) {
+    let done = match absent {
+        Some(number) => Err(Error::new(format!(
+            "--preserve-fds or LISTEN_FDS: descriptor {number} is not open"
+        ))),
+        None => dispatch(&cli.global, command),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             log::error(&error.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+/// The first descriptor that is to be passed on and that the caller has not given. To be asked before
+/// anything is opened: the number would be that of something of the runtime's own later.
+fn absent_descriptor(command: &Command) -> Option<u32> {
+    let preserve_fds = match command {
+        Command::Create(arguments) => arguments.preserve_fds,
+        Command::Run { create, .. } => create.preserve_fds,
+        Command::Exec(arguments) => arguments.preserve_fds,
+        _ => return None,
+    };
+    let mut numbers = 3..3 + listen_fds::received() + preserve_fds;
+    numbers.find(|number| !sys::files::is_open(number.cast_signed()))
 }
 
 fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {

@@ -481,3 +481,29 @@ fn sockets_of_a_service_manager_are_handed_on() {
     // Three streams, two files, and the directory that is listed.
     assert_eq!(text(&output.stdout), "1 1\none\ntwo\n6\n");
 }
+
+#[test]
+fn descriptors_that_are_not_there_are_not_made_up() {
+    if skipped() {
+        return;
+    }
+    let bundle = Bundle::new("absent", "ls /proc/self/fd");
+    fs::write(bundle.path().join("config.json"), bundle.config.to_string()).unwrap();
+    let directory = bundle.path().display().to_string();
+    let words = [
+        "create",
+        "--preserve-fds",
+        "2",
+        "--bundle",
+        &directory,
+        &bundle.id,
+    ];
+    let refused = bundle.refrun(&words);
+    assert!(!refused.status.success());
+    assert!(
+        text(&refused.stderr).contains("descriptor 3 is not open"),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert_eq!(bundle.remains(), Vec::<String>::new());
+}

@@ -412,6 +412,12 @@ pub(crate) fn dup_onto(fd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     check_int(unsafe { libc::dup2(fd.as_raw_fd(), number) }).map(drop)
 }
 
+/// Whether a number is that of an open descriptor.
+pub(crate) fn is_open(number: i32) -> bool {
+    // SAFETY: plain integers; nothing is changed.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
 /// Closes every descriptor from `first` on. Call it before anything else is opened.
 pub(crate) fn close_from(first: u32) -> io::Result<()> {
     close_range(first, 0)
