@@ -70,14 +70,13 @@ impl Proof {
         self.judged.iter().all(clean) && (!self.whole || self.uncovered.is_empty())
     }
 
-    /// Whether a deviant is caught on no base. On one base alone it may be that this one is wrong
-    /// already in the very way in which the deviant would be.
+    /// Whether a deviant is caught on no base, though every case that might was asked for. On one
+    /// base alone it may be that this one is wrong already in the very way of the deviant.
     fn escaped(&self, judged: &Judged) -> bool {
-        let same = self
-            .judged
-            .iter()
-            .filter(|other| other.deviant == judged.deviant);
-        same.into_iter().all(|other| other.caught_by.is_empty())
+        let mut all = self.judged.iter();
+        let caught =
+            |other: &Judged| other.deviant == judged.deviant && !other.caught_by.is_empty();
+        !judged.elsewhere && !all.any(caught)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Judged {
     pub unexpected: Vec<Unexpected>,
     /// Clauses that it breaks by its declaration and that no case of this run showed broken.
     pub unshown: Vec<String>,
+    /// Whether cases that were not asked for judge these clauses too, and may be those that show it.
+    pub elsewhere: bool,
 }
 
 /// A finding outside of what a deviant breaks, or a trial without a verdict.
@@ -143,6 +145,7 @@ fn binds(clause: &str) -> bool {
 pub(super) struct Deviation<'a> {
     pub(super) deviant: &'a Declaration,
     pub(super) results: Vec<(Turn, CaseResult)>,
+    pub(super) elsewhere: bool,
 }
 
 /// What is known so far.
@@ -166,6 +169,7 @@ impl Tally {
             caught_by: Vec::new(),
             unexpected: Vec::new(),
             unshown: Vec::new(),
+            elsewhere: deviation.elsewhere,
         };
         for (turn, result) in &deviation.results {
             self.trials += 1;

@@ -260,6 +260,7 @@ mod tests {
             caught_by,
             unexpected: Vec::new(),
             unshown: Vec::new(),
+            elsewhere: false,
         }
     }
 

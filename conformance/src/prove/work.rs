@@ -93,7 +93,13 @@ impl Work<'_> {
                     gate,
                 ));
             }
-            tally.add(self.label, &baseline, &Deviation { deviant, results });
+            let elsewhere = self.is_judged_elsewhere(deviant);
+            let deviation = Deviation {
+                deviant,
+                results,
+                elsewhere,
+            };
+            tally.add(self.label, &baseline, &deviation);
         }
         tally.baselines.push(baseline);
     }
@@ -144,6 +150,20 @@ impl Work<'_> {
             .chain(rest.into_iter().take(some))
             .copied()
             .collect()
+    }
+
+    /// Whether a case that was not asked for judges a clause that a deviant breaks.
+    fn is_judged_elsewhere(&self, deviant: &Declaration) -> bool {
+        let judges = |case: &Case| {
+            deviant
+                .breaks
+                .iter()
+                .any(|clause| case.judges.contains(&&**clause))
+        };
+        let asked = |case: &Case| self.question.selected.iter().any(|one| one.id == case.id);
+        crate::cases::all()
+            .iter()
+            .any(|case| judges(case) && !asked(case))
     }
 
     fn subject(&self, deviant: &Declaration) -> Subject {
