@@ -14,6 +14,7 @@ use crate::error::{CallContext, Error, PlaceContext, Result};
 use crate::limited_file;
 use crate::sys::files::{self, O_DIRECTORY, O_PATH, O_WRONLY, cwd};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -227,6 +228,9 @@ fn not_root(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// How often parents may vanish while a group is made, before that is an error.
+const VANISHED: u32 = 64;
+
 /// The directories on the way to `path` that do not exist yet, outermost first.
 fn missing(path: &Path, mount: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<PathBuf> = path
@@ -278,9 +282,18 @@ impl Group {
     fn make(&mut self) -> Result<()> {
         // Only what mkdir has really made is this container's: somebody else may have made the
         // same directory since the plan, and what is in it must survive this container.
-        for dir in std::mem::take(&mut self.made) {
+        let mut to_make = VecDeque::from(std::mem::take(&mut self.made));
+        let mut vanished = 0;
+        while let Some(dir) = to_make.pop_front() {
             match fs::create_dir(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // A parent that was there is not any more: another container had made it, and is
+                // deleted at this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && vanished < VANISHED => {
+                    vanished += 1;
+                    to_make = missing(&self.path, &self.mount).into();
+                    continue;
+                }
                 other => {
                     other.call(|| format!("mkdir({dir:?})"))?;
                     self.made.push(dir.clone());
@@ -566,5 +579,25 @@ mod tests {
         assert_eq!(mounted_at(&mounts, "cpu,cpuacct"), Some("/x/cpu".into()));
         assert_eq!(mounted_at(&mounts, ""), Some("/x/two".into()));
         assert_eq!(mounted_at(&mounts, "memory"), None);
+    }
+
+    #[test]
+    fn a_parent_that_vanishes_after_the_plan_is_made_again() {
+        let mount = std::env::temp_dir().join(format!("refrun-group-{}", std::process::id()));
+        fs::create_dir(&mount).unwrap();
+        let parent = mount.join("parent");
+        let path = parent.join("group");
+        let mut group = Group {
+            path: path.clone(),
+            mount: mount.clone(),
+            controllers: Vec::new(),
+            v2: true,
+            // As it was planned while the parent was there.
+            made: vec![path.clone()],
+        };
+        let made = group.make();
+        fs::remove_dir_all(&mount).unwrap();
+        made.unwrap();
+        assert_eq!(group.made, [parent, path]);
     }
 }

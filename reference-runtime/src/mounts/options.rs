@@ -55,7 +55,7 @@ const TABLE: &[(&str, Effect)] = &[
     ("diratime", Clear(MOUNT_ATTR_NODIRATIME, This)),
     ("dirsync", Superblock(libc::MS_DIRSYNC, true)),
     ("exec", Clear(MOUNT_ATTR_NOEXEC, This)),
-    ("group", ForMount8),
+    ("group", Set(OWNED, This)),
     ("idmap", Idmap(This)),
     ("iversion", Superblock(libc::MS_I_VERSION, true)),
     ("lazytime", Superblock(MS_LAZYTIME, true)),
@@ -78,7 +78,7 @@ const TABLE: &[(&str, Effect)] = &[
     ("nosymfollow", Set(MOUNT_ATTR_NOSYMFOLLOW, This)),
     ("nouser", ForMount8),
     ("nousers", ForMount8),
-    ("owner", ForMount8),
+    ("owner", Set(OWNED, This)),
     ("private", Propagation(libc::MS_PRIVATE, This)),
     ("ratime", NoAtime(MOUNT_ATTR_NOATIME, Below)),
     ("rbind", Bind(Below)),
@@ -117,9 +117,13 @@ const TABLE: &[(&str, Effect)] = &[
     ("sync", Superblock(libc::MS_SYNCHRONOUS, true)),
     ("tmpcopyup", CopyUp),
     ("unbindable", Propagation(libc::MS_UNBINDABLE, This)),
-    ("user", ForMount8),
-    ("users", ForMount8),
+    ("user", Set(OWNED | MOUNT_ATTR_NOEXEC, This)),
+    ("users", Set(OWNED | MOUNT_ATTR_NOEXEC, This)),
 ];
+
+/// What mount(8) takes an option that lets others than root mount to imply, unless options behind
+/// it say else.
+const OWNED: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 /// libc has it for glibc only.
 const MS_LAZYTIME: u64 = 1 << 25;
@@ -330,6 +334,15 @@ mod tests {
             "mode=755",
         ]);
         assert_eq!(options.data, ["size=1k", "mode=755"]);
+    }
+
+    #[test]
+    fn options_that_let_others_mount_imply_what_mount_8_says() {
+        let options = Options::parse(["user", "exec"]);
+        assert_eq!(options.this.set, OWNED);
+        assert_eq!(options.this.clear, MOUNT_ATTR_NOEXEC);
+        assert_eq!(Options::parse(["group"]).this.set, OWNED);
+        assert!(Options::parse(["nouser"]).data.is_empty());
     }
 
     #[test]
