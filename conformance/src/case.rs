@@ -99,6 +99,8 @@ pub enum Need {
     StateRoot,
     /// The subject has a `features` command that prints a features document.
     Features,
+    /// The subject has this command beyond the specification's operations: its help knows it.
+    Command(&'static str),
     /// The kernel can idmap mounts of the work directory's file system.
     IdmappedMounts,
     /// AppArmor is enabled, and a profile of this name loaded.
@@ -125,6 +127,7 @@ impl Need {
             Need::FileSystem(name) => format!("the file system {name}"),
             Need::StateRoot => "a subject that takes --root".into(),
             Need::Features => "a subject with a features command".into(),
+            Need::Command(name) => format!("a subject with the command {name}"),
             Need::IdmappedMounts => "idmapped mounts on the work directory's file system".into(),
             Need::AppArmorProfile(name) => format!("AppArmor with the profile {name} loaded"),
         }

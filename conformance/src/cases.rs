@@ -1,13 +1,18 @@
 //! Every case, by the section of the specification that it serves.
 
 pub mod basics;
+mod capabilities;
 pub mod cgroup_owner;
 pub mod cgroups;
+mod cli;
 pub mod config;
 pub mod devices;
+mod engine;
 pub mod features;
 pub mod filesystems;
+mod hook_times;
 pub mod hooks;
+mod lifecycle;
 mod limits;
 mod link;
 pub mod mappings;
@@ -22,6 +27,7 @@ pub mod process;
 pub mod propagation;
 pub mod resources;
 pub mod resources_io;
+mod scheduling;
 pub mod seccomp;
 mod seccomp_names;
 pub mod seccomp_notify;
@@ -30,6 +36,7 @@ pub mod state;
 pub mod sysctl;
 mod told;
 pub mod unified;
+mod versions;
 
 use std::sync::OnceLock;
 
@@ -41,15 +48,26 @@ pub const GATE: &str = "basics/plain-container";
 
 const FILES: &[&[Case]] = &[
     basics::CASES,
+    capabilities::CASES,
     cgroup_owner::CASES,
     cgroups::CASES,
+    cli::CASES,
+    cli::EXEC_CASES,
+    cli::OPERATION_CASES,
+    cli::OTHER_CASES,
     config::CASES,
     devices::CASES,
+    engine::CONFIGURATION_CASES,
+    engine::CONTAINER_CASES,
+    engine::EXEC_CASES,
+    engine::MESSAGE_CASES,
     features::CASES,
     features::LIST_CASES,
     features::TYPE_CASES,
     filesystems::CASES,
+    hook_times::CASES,
     hooks::CASES,
+    lifecycle::CASES,
     mappings::CASES,
     mount_options::CASES,
     mount_options::EFFECT_CASES,
@@ -65,6 +83,7 @@ const FILES: &[&[Case]] = &[
     propagation::CASES,
     resources::CASES,
     resources_io::CASES,
+    scheduling::CASES,
     seccomp::CASES,
     seccomp_notify::CASES,
     security::CGROUP_CASES,
@@ -77,6 +96,7 @@ const FILES: &[&[Case]] = &[
     state::CASES,
     sysctl::CASES,
     unified::CASES,
+    versions::CASES,
 ];
 
 /// Every case, ordered by id.

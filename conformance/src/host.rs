@@ -163,7 +163,7 @@ impl Host {
                 name,
             ),
             Need::IdmappedMounts => self.root() && kernel_version(&self.kernel) >= (5, 12),
-            Need::SharedKernel | Need::StateRoot | Need::Features => true,
+            Need::SharedKernel | Need::StateRoot | Need::Features | Need::Command(_) => true,
         }
     }
 }

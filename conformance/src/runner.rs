@@ -480,6 +480,7 @@ fn unmet(case: &Case, host: &Host, known: &Known) -> Option<String> {
         Need::SharedKernel => known.profile.shared_kernel,
         Need::StateRoot => known.profile.takes_root,
         Need::Features => known.profile.features.is_some(),
+        Need::Command(name) => known.profile.commands.iter().any(|known| known == name),
         need => host.meets(need),
     };
     case.needs

@@ -76,6 +76,9 @@ pub struct Profile {
     pub claimed_in: String,
     /// The features document, if the subject prints one.
     pub features: Option<serde_json::Value>,
+    /// Commands beyond the specification's operations that its help knows.
+    #[serde(default)]
+    pub commands: Vec<String>,
     /// Whether `--root D` before the command moves the state directory.
     pub takes_root: bool,
     /// Whether containers run on the host's kernel.

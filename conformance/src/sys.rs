@@ -65,3 +65,27 @@ pub(crate) fn own(fd: std::os::fd::RawFd) -> OwnedFd {
     // which nobody else knows of.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
+
+/// Makes a descriptor the third of a program to be run, as a shell's `3<FILE` does.
+pub(crate) fn give_as_third(command: &mut std::process::Command, file: OwnedFd) {
+    use std::os::unix::process::CommandExt;
+    const THIRD: i32 = 3;
+    let install = move || {
+        let fd = file.as_raw_fd();
+        // SAFETY: both calls take integers and touch no memory. If `file` is not 3 itself, 3 was
+        // taken when it was made, so that it is none of what `Command` has opened since.
+        let result = unsafe {
+            if fd == THIRD {
+                libc::fcntl(fd, libc::F_SETFD, 0)
+            } else {
+                libc::dup2(fd, THIRD)
+            }
+        };
+        match result {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: between fork and exec it makes one system call, and allocates nothing.
+    unsafe { command.pre_exec(install) };
+}

@@ -25,7 +25,7 @@ use crate::results::{Finding, Step};
 
 pub use findings::{Refusal, When};
 pub(crate) use leaks::remove_cgroup;
-pub use operations::{Exit, State, quote};
+pub use operations::{Exit, State, Surroundings, quote};
 pub use terminal::Terminal;
 
 /// How long things may take to go after an operation has returned: a process that is dying, a

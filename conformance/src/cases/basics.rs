@@ -94,6 +94,7 @@ fn ask_for_claims(trial: &mut Trial) -> Result<(), Stop> {
         .ok()
         .filter(|document| features.succeeded() && document.is_object());
     let (claim, claimed_in) = higher_claim(line, features.as_ref());
+    let commands = commands(trial);
     trial.learn(|profile| {
         *profile = Profile {
             name,
@@ -101,11 +102,32 @@ fn ask_for_claims(trial: &mut Trial) -> Result<(), Stop> {
             claim,
             claimed_in,
             features,
+            commands,
             ..Profile::default()
         };
     });
     trial.judge_by_claim();
     Ok(())
+}
+
+/// Commands that engines call and the specification does not know.
+const COMMANDS: [&str; 10] = [
+    "events", "exec", "features", "list", "pause", "ps", "resume", "run", "spec", "update",
+];
+
+/// Those of [`COMMANDS`] that the subject's help knows: `COMMAND --help` or `help COMMAND`.
+fn commands(trial: &mut Trial) -> Vec<String> {
+    trial.quietly(|trial| {
+        let mut helps = |words: &[&str]| {
+            let exit = trial.command(None, words, None);
+            exit.is_ok_and(|exit| exit.succeeded())
+        };
+        COMMANDS
+            .iter()
+            .filter(|name| helps(&[name, "--help"]) || helps(&["help", name]))
+            .map(|name| name.to_string())
+            .collect()
+    })
 }
 
 /// Creates the container with `--root`, and learns by effect whether the subject takes it: state

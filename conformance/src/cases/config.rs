@@ -135,19 +135,27 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "annotations/unknown-keys-are-ignored",
-        judges: &["config.annotations.unknown"],
+        judges: &[
+            "config.annotations.unknown",
+            "config.annotations.unknown.no-error",
+        ],
         needs: &[],
         run: |trial| {
             trial.set("/annotations", json!({
                 "com.example.unknown": "value", "org.opencontainers.unknown": "", "no-dots": "{}",
             }));
-            let world = trial.observe()?;
-            trial.expect_in(
-                "config.annotations.unknown",
-                "the program runs",
-                true,
-                !world.args.is_empty(),
-            )
+            let created = trial.create()?;
+            let what = "create with annotations that no runtime knows";
+            trial.expect_success("config.annotations.unknown.no-error", what, &created)?;
+            trial.expect_success("config.annotations.unknown", what, &created)?;
+            if !created.succeeded() {
+                return Ok(());
+            }
+            trial.must_start()?;
+            trial.wait_exit()?;
+            let ran = trial.world().is_ok();
+            trial.expect_in("config.annotations.unknown", "the program runs", true, ran)?;
+            trial.must_delete()
         },
     },
     Case {

@@ -16,7 +16,9 @@ pub(super) const CASES: &[Case] = &[
             "runtime.state.pid.linux",
             "runtime.state.bundle",
             "runtime.state.json-schema",
+            "runtime.state.json-pattern",
             "runtime.state.annotations.empty",
+            "runtime.state.extra-properties",
         ],
         needs: &[],
         run: of_a_created_container,
@@ -77,7 +79,11 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "state/carries-the-annotations",
-        judges: &["runtime.state.annotations", "runtime.state.json-schema"],
+        judges: &[
+            "runtime.state.annotations",
+            "runtime.state.json-schema",
+            "runtime.state.json-pattern",
+        ],
         needs: &[],
         run: |trial| {
             trial.set(
@@ -185,6 +191,18 @@ fn of_a_created_container(trial: &mut Trial) -> Result<(), Stop> {
         "annotations in the state of a container without any: absent or an empty map",
         document.get("annotations"),
     )?;
+    let known = ["ociVersion", "id", "status", "pid", "bundle", "annotations"];
+    let further: Vec<&String> = document
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.keys())
+        .filter(|name| !known.contains(&name.as_str()))
+        .collect();
+    trial.inform(
+        "runtime.state.extra-properties",
+        "properties of the state beyond the specification's",
+        further,
+    )?;
     trial.finish()
 }
 
@@ -246,6 +264,8 @@ fn judge_schema(trial: &mut Trial, document: Option<&Value>) -> Result<(), Stop>
             wrong.push("annotations is no map of strings".into());
         }
     }
+    // Before 1.1.0 there is an example in the place of the schema, with the same properties.
+    trial.expect("runtime.state.json-pattern", json!([]), &wrong)?;
     trial.expect("runtime.state.json-schema", json!([]), wrong)
 }
 

@@ -43,6 +43,11 @@ impl Exit {
         self.code == Some(0)
     }
 
+    /// The lines that a probe has written to the command's standard output.
+    pub fn lines(&self) -> Vec<Line> {
+        lines_of(&self.stdout)
+    }
+
     /// The exit as an observed value, with the end of what it said: `exit 1: no such container`.
     pub fn describe(&self) -> Value {
         let ended = match (&self.signal, self.code) {
@@ -69,6 +74,17 @@ impl Exit {
         };
         json!(format!("{ended}: {said}"))
     }
+}
+
+/// What a command of the subject is given beside its words.
+#[derive(Debug, Default)]
+pub struct Surroundings<'a> {
+    /// Its working directory, if not the harness's.
+    pub directory: Option<&'a Path>,
+    /// The file that is its standard input, if not `/dev/null`.
+    pub stdin: Option<&'a Path>,
+    /// A file that it finds open, for reading, as descriptor 3.
+    pub third: Option<&'a Path>,
 }
 
 /// What `state` answered.
@@ -143,17 +159,35 @@ impl Trial<'_> {
     /// As [`Trial::create`].
     pub fn create_again(&mut self, options: &[&str]) -> Result<Exit, Stop> {
         let bundle = self.directory.display().to_string();
-        let pid_file = self.directory.join("pid");
-        let pid_path = pid_file.display().to_string();
+        let pid_path = self.pid_file().display().to_string();
         let id = self.id.clone();
         let mut words = vec!["create", "--bundle", &bundle, "--pid-file", &pid_path];
         words.extend(options);
         words.push(&id);
+        self.bring_up(&words, &Surroundings::default())
+    }
+
+    /// Where create is told to write the current container's pid.
+    pub fn pid_file(&self) -> std::path::PathBuf {
+        self.directory.join("pid")
+    }
+
+    /// Gives the subject a command of any words that leaves the current container behind, created
+    /// or running, if it succeeds.
+    ///
+    /// # Errors
+    /// As [`Trial::create`].
+    pub fn bring_up(
+        &mut self,
+        words: &[&str],
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Exit, Stop> {
+        let pid_file = self.pid_file();
         let output = self
             .job
             .directory
             .join(format!("steps/{}.out", self.steps.len()));
-        let exit = self.operation(&words)?;
+        let exit = self.operation_with(words, surroundings)?;
         if exit.succeeded() {
             let pid = std::fs::read_to_string(&pid_file)
                 .ok()
@@ -371,11 +405,27 @@ impl Trial<'_> {
     /// # Errors
     /// As [`Trial::create`].
     pub fn operation_in(&mut self, directory: &Path, words: &[&str]) -> Result<Exit, Stop> {
+        let surroundings = Surroundings {
+            directory: Some(directory),
+            ..Surroundings::default()
+        };
+        self.operation_with(words, &surroundings)
+    }
+
+    /// Gives the subject a command in these surroundings.
+    ///
+    /// # Errors
+    /// As [`Trial::create`].
+    pub fn operation_with(
+        &mut self,
+        words: &[&str],
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Exit, Stop> {
         let root = self
             .profile
             .takes_root
             .then(|| self.job.directory.join("state"));
-        self.command(root.as_deref(), words, Some(directory))
+        self.command_with(root.as_deref(), words, surroundings)
     }
 
     /// Gives the subject a command with this state directory, or none.
@@ -385,9 +435,22 @@ impl Trial<'_> {
         words: &[&str],
         directory: Option<&Path>,
     ) -> Result<Exit, Stop> {
+        let surroundings = Surroundings {
+            directory,
+            ..Surroundings::default()
+        };
+        self.command_with(root, words, &surroundings)
+    }
+
+    fn command_with(
+        &mut self,
+        root: Option<&Path>,
+        words: &[&str],
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Exit, Stop> {
         let argv = self.job.subject.command(root, words);
         if !self.quiet {
-            let line = script_line(&argv, &self.job.subject, root, directory);
+            let line = script_line(&argv, &self.job.subject, root, surroundings);
             self.script.push(line);
         }
         let number = if self.quiet {
@@ -397,7 +460,7 @@ impl Trial<'_> {
         };
         let file = |kind: &str| self.job.directory.join(format!("steps/{number}.{kind}"));
         let (stdout, stderr) = (file("out"), file("err"));
-        let step = run_step(&argv, directory, &stdout, &stderr, self.deadline())
+        let step = run_step(&argv, surroundings, &stdout, &stderr, self.deadline())
             .map_err(|error| Stop::Broken(format!("{}: {error}", argv.join(" "))))?;
         let exit = Exit {
             code: step.exit,
@@ -431,7 +494,7 @@ fn must(operation: &'static str, exit: Exit) -> Result<(), Stop> {
 
 fn run_step(
     argv: &[String],
-    directory: Option<&Path>,
+    surroundings: &Surroundings<'_>,
     stdout: &Path,
     stderr: &Path,
     deadline: Instant,
@@ -440,12 +503,18 @@ fn run_step(
     let mut command = Command::new(&argv[0]);
     command
         .args(&argv[1..])
-        .stdin(Stdio::null())
+        .stdin(match surroundings.stdin {
+            Some(path) => File::open(path)?.into(),
+            None => Stdio::null(),
+        })
         .stdout(File::create(stdout)?)
         .stderr(File::create(stderr)?)
         .process_group(0);
-    if let Some(directory) = directory {
+    if let Some(directory) = surroundings.directory {
         command.current_dir(directory);
+    }
+    if let Some(path) = surroundings.third {
+        crate::sys::give_as_third(&mut command, File::open(path)?.into());
     }
     let mut step = Step {
         argv: argv.to_vec(),
@@ -549,7 +618,7 @@ fn script_line(
     argv: &[String],
     subject: &crate::subject::Subject,
     root: Option<&Path>,
-    directory: Option<&Path>,
+    surroundings: &Surroundings<'_>,
 ) -> String {
     let skip = 1 + subject.arguments.len() + if root.is_some() { 2 } else { 0 };
     let words: Vec<String> = argv.iter().skip(skip).map(|word| quote(word)).collect();
@@ -558,8 +627,13 @@ fn script_line(
     } else {
         "runtime_without_root"
     };
-    let line = format!("{runtime} {}", words.join(" "));
-    match directory {
+    let mut line = format!("{runtime} {}", words.join(" "));
+    for (operator, path) in [("<", surroundings.stdin), ("3<", surroundings.third)] {
+        if let Some(path) = path {
+            line += &format!(" {operator} {}", quote(&path.display().to_string()));
+        }
+    }
+    match surroundings.directory {
         Some(directory) => format!("(cd {} && {line})", quote(&directory.display().to_string())),
         None => line,
     }
@@ -604,7 +678,14 @@ mod tests {
         let file = |name: &str| directory.path().join(name);
         let argv = ["/bin/sh", "-c", "echo begun; exec sleep 1000"].map(str::to_owned);
         let deadline = Instant::now() + Duration::from_millis(500);
-        let step = run_step(&argv, None, &file("out"), &file("err"), deadline).unwrap();
+        let step = run_step(
+            &argv,
+            &Surroundings::default(),
+            &file("out"),
+            &file("err"),
+            deadline,
+        )
+        .unwrap();
         assert!(step.timed_out);
         assert_eq!(step.signal.as_deref(), Some("SIGKILL"));
         assert_eq!(step.stdout, "begun\n");
@@ -637,7 +718,14 @@ mod tests {
         let script = format!("yes {token} & yes {token} & wait");
         let argv = ["/bin/sh", "-c", &script].map(str::to_owned);
         let deadline = Instant::now() + Duration::from_secs(60);
-        let step = run_step(&argv, None, &file("out"), &file("err"), deadline).unwrap();
+        let step = run_step(
+            &argv,
+            &Surroundings::default(),
+            &file("out"),
+            &file("err"),
+            deadline,
+        )
+        .unwrap();
         assert!(!step.timed_out && step.truncated);
         assert_eq!(step.stdout.len(), OUTPUT_LIMIT);
         assert!(step.stderr.contains("more than 64 MiB"));

@@ -28,11 +28,22 @@ impl Trial<'_> {
     /// # Errors
     /// As [`Trial::create`]; [`Stop::Broken`] if the socket cannot be made.
     pub fn create_with_terminal(&mut self) -> Result<(Exit, Option<Terminal>), Stop> {
+        self.with_terminal(|trial, socket| trial.create_with(&["--console-socket", socket]))
+    }
+
+    /// Gives the subject a command with a console socket, and receives what comes over it.
+    ///
+    /// # Errors
+    /// As [`Trial::create_with_terminal`].
+    pub fn with_terminal(
+        &mut self,
+        command: impl FnOnce(&mut Self, &str) -> Result<Exit, Stop>,
+    ) -> Result<(Exit, Option<Terminal>), Stop> {
         let path: PathBuf = self.job.directory.join(format!("{}.sock", self.current));
         self.by_hand("# the console socket: something must listen on it, such as `recvtty`");
         let listener = listen(&path)
             .map_err(|error| Stop::Broken(format!("bind {}: {error}", path.display())))?;
-        let exit = self.create_with(&["--console-socket", &path.display().to_string()])?;
+        let exit = command(self, &path.display().to_string())?;
         if !exit.succeeded() {
             return Ok((exit, None));
         }
