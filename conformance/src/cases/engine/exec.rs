@@ -79,14 +79,18 @@ fn exec_with_a_terminal(trial: &mut Trial) -> Result<(), Stop> {
     let mut process = trial.config["process"].clone();
     process["args"] = json!(["/probe", "observe", "then", "pause"]);
     process["terminal"] = json!(true);
+    let pid_file = trial.directory.join("exec-pid").display().to_string();
     let (exit, terminal) = trial.with_terminal(|trial, socket| {
-        exec_process(
-            trial,
-            &process,
-            &["--tty", "--detach", "--console-socket", socket],
-        )
+        let options = [
+            "--detach",
+            "--pid-file",
+            &pid_file,
+            "--console-socket",
+            socket,
+        ];
+        exec_process(trial, &process, &options)
     })?;
-    let what = "exec --tty --console-socket PATH --process FILE";
+    let what = "exec --console-socket PATH of a process with a terminal";
     trial.expect_success(SOCKET, what, &exit)?;
     let what = "a descriptor came over the socket";
     trial.expect_in(SOCKET, what, true, terminal.is_some())?;

@@ -19,12 +19,13 @@ pub(in crate::cases) const CASES: &[Case] = &[
         needs: &[],
         run: |trial| {
             let log = log_of_an_error(trial, &["--log-format", "json"])?;
-            let message = log
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            // containerd reads one value after the other, whatever is between them.
+            let entries = serde_json::Deserializer::from_str(&log).into_iter::<Value>();
+            let message = entries
+                .filter_map(Result::ok)
                 .filter(|entry| entry["level"] == "error")
                 .filter_map(|entry| entry["msg"].as_str().map(str::to_owned))
-                .next_back();
+                .last();
             let told = message
                 .as_deref()
                 .is_some_and(|message| !message.trim().is_empty());
