@@ -455,7 +455,8 @@ impl Create<'_> {
 
     fn move_net_devices(&mut self) -> Result<()> {
         if let (Some(child), false) = (&self.child, self.plan.net_devices.is_empty()) {
-            self.net_devices = net_devices::move_all(&self.plan.net_devices, child.pid)?;
+            self.net_devices =
+                net_devices::move_all(&self.plan.net_devices, &self.plan.namespaces, child.pid)?;
         }
         Ok(())
     }
@@ -558,7 +559,9 @@ impl Create<'_> {
     fn undo(&mut self) {
         if let Some(child) = &self.child {
             // While the namespace is there: with it virtual devices would go.
-            if let Err(error) = net_devices::return_all(&self.net_devices, child.pid) {
+            if let Err(error) =
+                net_devices::return_all(&self.net_devices, &self.plan.namespaces, child.pid)
+            {
                 log::warning(&error.stage("cleaning up").to_string());
             }
             launch::end(child);

@@ -102,11 +102,14 @@ fn check_name(name: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// Moves the devices into the network namespace of a process. If one cannot be moved, those that
+/// Moves the devices into the container's network namespace. If one cannot be moved, those that
 /// were are taken back.
-pub(crate) fn move_all(devices: &[NetDevice], pid: i32) -> Result<Vec<Moved>> {
-    let path = format!("/proc/{pid}/ns/net");
-    let namespace = File::open(&path).call(|| format!("open({path:?})"))?;
+pub(crate) fn move_all(
+    devices: &[NetDevice],
+    namespaces: &Namespaces,
+    pid: i32,
+) -> Result<Vec<Moved>> {
+    let namespace = container_namespace(namespaces, pid)?;
     let mut host = Link::open()?;
     let mut container = Link::open_in(namespace.as_fd())?;
     let mut moved = Vec::new();
@@ -124,16 +127,31 @@ pub(crate) fn move_all(devices: &[NetDevice], pid: i32) -> Result<Vec<Moved>> {
 
 /// Takes devices back to the runtime namespace, as they were: for a create that fails later. While
 /// the container's process lives: with its namespace the devices would go.
-pub(crate) fn return_all(moved: &[Moved], pid: i32) -> Result<()> {
+pub(crate) fn return_all(moved: &[Moved], namespaces: &Namespaces, pid: i32) -> Result<()> {
     if moved.is_empty() {
         return Ok(());
     }
-    let path = format!("/proc/{pid}/ns/net");
-    let namespace = File::open(&path).call(|| format!("open({path:?})"))?;
+    let namespace = container_namespace(namespaces, pid)?;
     let mut host = Link::open()?;
     let mut container = Link::open_in(namespace.as_fd())?;
     return_all_with(moved, &mut host, &mut container);
     Ok(())
+}
+
+/// The network namespace that is joined, or else the one that the container process was made in:
+/// that process may not have joined any yet.
+fn container_namespace(namespaces: &Namespaces, pid: i32) -> Result<File> {
+    let mut joined = namespaces.joined.iter();
+    match joined.find(|joined| joined.kind == CLONE_NEWNET) {
+        Some(joined) => {
+            let file = joined.file.try_clone();
+            Ok(file.call(|| format!("dup({:?})", joined.path))?.into())
+        }
+        None => {
+            let path = format!("/proc/{pid}/ns/net");
+            File::open(&path).call(|| format!("open({path:?})"))
+        }
+    }
 }
 
 fn return_all_with(moved: &[Moved], host: &mut Link, container: &mut Link) {

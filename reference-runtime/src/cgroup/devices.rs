@@ -282,7 +282,8 @@ fn write(rules: &[Rule], group: &Group) -> Result<()> {
 /// Takes the rules off a group of version 2 that outlives its container.
 pub(super) fn take_off(group: &Group) -> Result<()> {
     let directory = match open(group) {
-        Err(error) if error.errno() == Some(libc::ENOENT) => return Ok(()),
+        // ENOTDIR: the path leads below a file, so the group has never been.
+        Err(error) if matches!(error.errno(), Some(libc::ENOENT | libc::ENOTDIR)) => return Ok(()),
         other => other?,
     };
     match attached(group, &directory) {

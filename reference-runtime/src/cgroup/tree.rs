@@ -137,8 +137,12 @@ fn open_group(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
     files::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
 }
 
+/// ENOTDIR: the path leads below a file, so the group has never been.
 fn gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::ENODEV | libc::ENOTDIR)
+    )
 }
 
 /// The names of the groups in a group. Listed through procfs, so that it is this very directory.
