@@ -4,6 +4,7 @@ pub mod basics;
 mod capabilities;
 pub mod cgroup_owner;
 pub mod cgroups;
+mod choices;
 mod cli;
 pub mod config;
 pub mod devices;
@@ -27,8 +28,11 @@ pub mod process;
 pub mod propagation;
 pub mod resources;
 pub mod resources_io;
+mod resources_rare;
+mod resources_update;
 mod scheduling;
 pub mod seccomp;
+mod seccomp_flags;
 mod seccomp_names;
 pub mod seccomp_notify;
 pub mod security;
@@ -55,6 +59,7 @@ const FILES: &[&[Case]] = &[
     cli::EXEC_CASES,
     cli::OPERATION_CASES,
     cli::OTHER_CASES,
+    choices::CASES,
     config::CASES,
     devices::CASES,
     engine::CONFIGURATION_CASES,
@@ -84,9 +89,13 @@ const FILES: &[&[Case]] = &[
     resources::CASES,
     resources_io::CASES,
     scheduling::CASES,
+    resources_rare::CASES,
+    resources_update::CASES,
     seccomp::CASES,
+    seccomp_flags::CASES,
     seccomp_notify::CASES,
     security::CGROUP_CASES,
+    security::EXEC_CASES,
     security::FILE_CASES,
     security::KERNEL_FILE_CASES,
     security::LINK_CASES,

@@ -20,6 +20,27 @@ pub(crate) fn fork() -> io::Result<ForkResult> {
     unsafe { nix::unistd::fork() }.map_err(io::Error::from)
 }
 
+/// Receives a notification from a seccomp listener, and tells the pid of the caller that waits.
+///
+/// # Errors
+/// The errno of ioctl(2); `ENOENT` if the caller is gone.
+pub(crate) fn seccomp_notification_pid(listener: BorrowedFd<'_>) -> io::Result<u32> {
+    // SAFETY: all-zero is a value of this struct of integers, and what the kernel wants to find.
+    let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is borrowed, so open; the kernel writes this struct, and no more.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_RECV as _,
+            &raw mut notification,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(notification.pid)
+}
+
 /// pidfd_open(2).
 ///
 /// # Errors

@@ -25,7 +25,9 @@ use crate::results::{Finding, Step};
 
 pub use findings::{Refusal, When};
 pub(crate) use leaks::remove_cgroup;
+pub(crate) use operations::lines_of;
 pub use operations::{Exit, State, Surroundings, quote};
+pub use operations::{Exit, State, quote};
 pub use terminal::Terminal;
 
 /// How long things may take to go after an operation has returned: a process that is dying, a

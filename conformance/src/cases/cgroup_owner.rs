@@ -1,7 +1,9 @@
 //! Who owns the container's cgroups: root, unless they are handed over on cgroup v2.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
+use nix::mount::{MsFlags, mount};
 use serde_json::json;
 
 use crate::case::{Case, Need};
@@ -15,6 +17,7 @@ const NAMESPACE: &str = "config-linux.cgroup.owner.needs-cgroupns";
 const EXISTING: &str = "config-linux.cgroup.owner.existing-files";
 const MISSING: &str = "config-linux.cgroup.owner.missing-files";
 const DELEGATE: &str = "config-linux.cgroup.owner.delegate-only";
+const FALLBACK: &str = "config-linux.cgroup.owner.fallback";
 const OTHERS: &str = "config-linux.cgroup.owner.others";
 
 const ON_V1: &[Need] = &[
@@ -44,6 +47,12 @@ pub(super) const CASES: &[Case] = &[
         judges: &[IFF_WRITABLE, EXISTING, DELEGATE, OTHERS, MISSING],
         needs: ON_V2,
         run: is_handed_over,
+    },
+    Case {
+        id: "cgroup-owner/without-a-list-of-the-kernel-three-files-are-handed-over",
+        judges: &[FALLBACK],
+        needs: ON_V2,
+        run: falls_back,
     },
     Case {
         id: "cgroup-owner/is-left-alone-with-a-read-only-mount",
@@ -149,6 +158,40 @@ fn is_handed_over(trial: &mut Trial) -> Result<(), Stop> {
         trial.expect_in(MISSING, what, "the container runs", "the container runs")?;
     }
     Ok(())
+}
+
+/// Kernels before 4.15 have no list. Where the trial has a mount namespace of its own, hiding the
+/// list there makes this one such a kernel.
+fn falls_back(trial: &mut Trial) -> Result<(), Stop> {
+    const LIST: &str = "/sys/kernel/cgroup";
+    const FILES: [&str; 3] = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
+    // The keeper is pid 1 of its pid namespace, or has no namespaces at all.
+    if std::process::id() != 1 {
+        return Err(Stop::Inapplicable("a mount namespace for the trial".into()));
+    }
+    trial.add_namespace(json!({"type": "cgroup"}));
+    mount_cgroups(trial, "rw");
+    if Path::new(LIST).is_dir() {
+        // A comment: whoever reproduces this has to leave the host its own.
+        trial.by_hand(format!("# in `unshare -m sh`: mount -t tmpfs none {LIST}"));
+        mount(
+            Some("none"),
+            LIST,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .map_err(|errno| Stop::Broken(format!("mount(tmpfs, {LIST:?}): {errno}")))?;
+        // It is the harness's mount, not one that the subject leaves.
+        trial.rebase();
+    }
+    let owners = owners(trial)?;
+    let handed_over: Vec<&String> = owners
+        .handed_over
+        .iter()
+        .filter(|name| *name != ".")
+        .collect();
+    trial.expect_in(FALLBACK, "files that were handed over", FILES, handed_over)
 }
 
 /// Runs a container of [`USER`] and looks who owns what in its cgroups.

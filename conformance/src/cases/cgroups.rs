@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::limits::{NOTHING, refusal};
 use super::told::told;
 use crate::case::{Case, Need};
 use crate::host;
@@ -10,6 +11,9 @@ use crate::trial::{Stop, Trial};
 const ABSOLUTE: &str = "config-linux.cgroupsPath.absolute";
 const CREATED: &str = "config-linux.cgroupsPath.created";
 const CONSISTENT: &str = "config-linux.cgroupsPath.consistent";
+const INVALID: &str = "config-linux.cgroupsPath.invalid-error";
+const FIT: &str = "config-linux.cgroup.fit-error";
+const FIT_CHECK: &str = "config-linux.cgroup.fit-check";
 const UNLISTED: &str = "config-linux.devices.access";
 const RULES: &str = "config-linux.resources.devices.effect";
 const ORDER: &str = "config-linux.resources.devices.order";
@@ -34,6 +38,26 @@ pub(super) const CASES: &[Case] = &[
         judges: &[CONSISTENT],
         needs: &[Need::SharedKernel, Need::Controller("pids")],
         run: |trial| is_the_same_place_each_time(trial, ""),
+    },
+    Case {
+        id: "cgroups-path/that-cannot-be-made-is-an-error",
+        judges: &[INVALID, CREATED, NOTHING],
+        needs: &[Need::Root, Need::SharedKernel, Need::Controller("pids")],
+        run: |trial| {
+            trial.set("/linux/resources/pids/limit", 100);
+            // Every cgroup has this file, so that there can be none below it.
+            let what = "a cgroupsPath below a file of the hierarchy's root";
+            trial.refuses(&refusal(INVALID, CREATED, what), |bundle| {
+                let path = format!("/cgroup.procs/{}", bundle.id);
+                bundle.set("/linux/cgroupsPath", path);
+            })
+        },
+    },
+    Case {
+        id: "cgroups/one-in-use-is-refused-or-shared",
+        judges: &[FIT, FIT_CHECK],
+        needs: &[Need::Root, Need::SharedKernel, Need::Controller("pids")],
+        run: in_use,
     },
     Case {
         id: "device-rules/allow-and-deny-access",
@@ -114,6 +138,49 @@ fn is_the_same_place_each_time(trial: &mut Trial, root: &str) -> Result<(), Stop
         trial.finish()?;
     }
     trial.expect(CONSISTENT, &places[0], &places[1])
+}
+
+/// Whether a runtime checks that the cgroup is empty is its choice; what it cannot choose is
+/// success without a container, or with one that is elsewhere.
+fn in_use(trial: &mut Trial) -> Result<(), Stop> {
+    let path = cgroups_path(trial);
+    let second = |trial: &mut Trial| {
+        trial.set("/linux/cgroupsPath", path.clone());
+        trial.set("/linux/resources/pids/limit", 100);
+        trial.probe(&["pause"]);
+    };
+    second(trial);
+    trial.run_until_ready()?;
+    let occupied = place_of(trial, "pids")?;
+    trial.another()?;
+    second(trial);
+    let exit = trial.create()?;
+    let what = "create with the cgroup of a container that runs";
+    trial.inform(FIT_CHECK, what, exit.describe())?;
+    if exit.succeeded() {
+        let state = trial.state()?.describe();
+        let observed = json!({"status": state, "cgroup": place_of(trial, "pids")?});
+        let expected = json!({"status": "created", "cgroup": occupied});
+        trial.expect_in(
+            FIT,
+            "the container in a cgroup that is in use",
+            expected,
+            observed,
+        )?;
+    } else {
+        trial.expect_error(FIT, what, &exit)?;
+    }
+    // The first one's process goes first: a cgroup that holds it cannot be removed.
+    trial.switch_to(0);
+    if trial.kill("KILL")?.succeeded() {
+        trial.wait_exit()?;
+    }
+    if exit.succeeded() {
+        trial.switch_to(1);
+        trial.give_up()?;
+        trial.switch_to(0);
+    }
+    trial.give_up()
 }
 
 /// Rules are tried on minors of the memory devices' major that no driver has: an allowed open ends

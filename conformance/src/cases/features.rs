@@ -6,6 +6,7 @@
 mod lists;
 mod types;
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use oci_runtime_schemas::SpecVersion;
 use serde_json::{Value, json};
 
@@ -167,12 +168,64 @@ pub(super) const CASES: &[Case] = &[
         },
     },
     Case {
+        id: "features/depend-on-the-build-alone",
+        judges: &["features.compile-time"],
+        needs: &[Need::Features, Need::Root],
+        run: depends_on_the_build_alone,
+    },
+    Case {
         id: "features/mappings-of-mounts-are-not-unknown-if-idmap-is-disabled",
         judges: &["features-linux.mountExtensions.idmap.partial"],
         needs: &[Need::Features, Need::Root, Need::IdmappedMounts],
         run: idmap_is_told,
     },
 ];
+
+/// Where the trial has a mount namespace of its own, an empty `/sys` makes the host one without
+/// control groups, security modules and whatever else a runtime may look for there.
+fn depends_on_the_build_alone(trial: &mut Trial<'_>) -> Result<(), Stop> {
+    const HIDDEN: &str = "/sys";
+    // The keeper is pid 1 of its pid namespace, or has no namespaces at all.
+    if std::process::id() != 1 {
+        return Err(Stop::Inapplicable("a mount namespace for the trial".into()));
+    }
+    let before = in_order(document(trial)?);
+    // A comment: whoever reproduces this has to leave the host its own.
+    trial.by_hand(format!(
+        "# in `unshare -m sh`: mount -t tmpfs none {HIDDEN}"
+    ));
+    mount(
+        Some("none"),
+        HIDDEN,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .map_err(|errno| Stop::Broken(format!("mount(tmpfs, {HIDDEN:?}): {errno}")))?;
+    let after = document(trial);
+    umount2(HIDDEN, MntFlags::MNT_DETACH)
+        .map_err(|errno| Stop::Broken(format!("umount2({HIDDEN:?}): {errno}")))?;
+    let after = match after {
+        Err(Stop::Refused { exit, .. }) => exit.describe(),
+        after => in_order(after?),
+    };
+    let what = "the document on a host whose /sys is empty";
+    trial.expect_in("features.compile-time", what, before, after)
+}
+
+/// A document with its lists sorted: they are sets, and a runtime may print them in any order.
+fn in_order(mut document: Value) -> Value {
+    match &mut document {
+        Value::Array(list) => list.sort_by_cached_key(Value::to_string),
+        Value::Object(map) => {
+            for value in map.values_mut() {
+                *value = in_order(value.take());
+            }
+        }
+        _ => {}
+    }
+    document
+}
 
 /// Properties that came after the document itself, with the version that brought them.
 const NEWER_PROPERTIES: &[(SpecVersion, &str)] = &[

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::link::{self, Device};
 use super::told::told;
 use crate::case::{Case, Need};
+use crate::host;
 use crate::trial::{Refusal, Stop, Trial, When};
 
 const AVAILABLE: &str = "config-linux.netDevices.available";
@@ -15,6 +16,7 @@ const ADDRESSES: &str = "config-linux.netDevices.addresses";
 const UP: &str = "config-linux.netDevices.up";
 const CHECK: &str = "config-linux.netDevices.check";
 const CONFLICT: &str = "config-linux.netDevices.conflict";
+const NO_MOVE_BACK: &str = "config-linux.netDevices.no-move-back";
 const TEMPLATE: &str = "config-linux.netDevices.template";
 const NOTHING: &str = "runtime.errors.unchanged";
 
@@ -88,6 +90,12 @@ pub(super) const CASES: &[Case] = &[
             is_an_error(trial, CHECK, "a device that does not exist", refused)
         },
     },
+    Case {
+        id: "network-devices/stay-in-a-namespace-that-outlives-the-container",
+        judges: &[NO_MOVE_BACK],
+        needs: NEEDS,
+        run: stay,
+    },
 ];
 
 fn are_moved(trial: &mut Trial) -> Result<(), Stop> {
@@ -134,6 +142,42 @@ fn are_moved(trial: &mut Trial) -> Result<(), Stop> {
         trial.expect(UP, true, &seen["up"])?;
     }
     Ok(())
+}
+
+/// The namespace is another container's, so that it is there to be looked at after delete.
+fn stay(trial: &mut Trial) -> Result<(), Stop> {
+    trial.probe(&["pause"]);
+    trial.run_until_ready()?;
+    let Some(holder) = trial.pid() else {
+        return Err(Stop::NoReport(
+            "neither the pid file nor the state has a pid".into(),
+        ));
+    };
+    trial.another()?;
+    make(trial, &FIRST)?;
+    let path = format!("/proc/{holder}/ns/net");
+    trial.add_namespace(json!({"type": "network", "path": path}));
+    trial.set("/linux/netDevices", json!({FIRST.name: {"name": "chosen"}}));
+    trial.run_to_end()?;
+    // The harness's own namespace is the one that the device came from.
+    let observed = json!({
+        "the runtime's": names_in("self").iter().any(|name| name == "chosen" || name == FIRST.name),
+        "the container's": names_in(&holder.to_string()).iter().any(|name| name == "chosen"),
+    });
+    let expected = json!({"the runtime's": false, "the container's": true});
+    let what = "where the device is after delete";
+    trial.expect_in(NO_MOVE_BACK, what, expected, observed)?;
+    trial.switch_to(0);
+    trial.finish()
+}
+
+/// Names of the devices in the network namespace of a process.
+fn names_in(process: &str) -> Vec<String> {
+    let names = host::read(format!("/proc/{process}/net/dev"));
+    names
+        .lines()
+        .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
+        .collect()
 }
 
 fn is_an_error(

@@ -208,7 +208,7 @@ fn throttles(trial: &mut Trial) -> Result<(), Stop> {
 }
 
 /// Numbers of some block device of the host.
-fn a_block_device() -> Option<(u64, u64)> {
+pub(super) fn a_block_device() -> Option<(u64, u64)> {
     let mut found: Vec<(u64, u64)> = std::fs::read_dir("/sys/block")
         .ok()?
         .flatten()

@@ -80,9 +80,9 @@ pub(super) const CASES: &[Case] = &[
 
 /// All that came over one connection.
 #[derive(Default)]
-struct Message {
-    text: Vec<u8>,
-    descriptors: Vec<OwnedFd>,
+pub(super) struct Message {
+    pub(super) text: Vec<u8>,
+    pub(super) descriptors: Vec<OwnedFd>,
     /// Descriptors that came with anything but the first part.
     late: usize,
     /// Whether the other end closed the connection.
@@ -178,7 +178,7 @@ fn no_agent_is_an_error(trial: &mut Trial) -> Result<(), Stop> {
 }
 
 /// Sets a filter that notifies of getpriority(2), and listens where it says.
-fn listen(trial: &mut Trial) -> Result<UnixListener, Stop> {
+pub(super) fn listen(trial: &mut Trial) -> Result<UnixListener, Stop> {
     let path: PathBuf = trial.directory().join("agent.sock");
     trial.by_hand(format!("# an agent must listen on {}", path.display()));
     let rule = json!({"names": ["getpriority"], "action": "SCMP_ACT_NOTIFY"});
@@ -193,7 +193,10 @@ fn listen(trial: &mut Trial) -> Result<UnixListener, Stop> {
 }
 
 /// The next connection, if one comes in time.
-fn accept(listener: &UnixListener, deadline: Instant) -> Result<Option<UnixStream>, Stop> {
+pub(super) fn accept(
+    listener: &UnixListener,
+    deadline: Instant,
+) -> Result<Option<UnixStream>, Stop> {
     if !is_readable(listener.as_fd(), deadline) {
         return Ok(None);
     }
@@ -204,7 +207,7 @@ fn accept(listener: &UnixListener, deadline: Instant) -> Result<Option<UnixStrea
 }
 
 /// Everything until the other end closes the connection, or the deadline.
-fn receive(stream: &UnixStream, deadline: Instant) -> Result<Message, Stop> {
+pub(super) fn receive(stream: &UnixStream, deadline: Instant) -> Result<Message, Stop> {
     /// No state is as long as this.
     const LIMIT: usize = 1 << 20;
     let mut message = Message::default();
@@ -235,7 +238,7 @@ fn receive(stream: &UnixStream, deadline: Instant) -> Result<Message, Stop> {
     Ok(message)
 }
 
-fn is_readable(descriptor: BorrowedFd<'_>, deadline: Instant) -> bool {
+pub(super) fn is_readable(descriptor: BorrowedFd<'_>, deadline: Instant) -> bool {
     loop {
         let left = deadline
             .saturating_duration_since(Instant::now())

@@ -5,6 +5,7 @@
 //! the container, or run it confined; every case says so by [`dare`].
 
 mod cgroups;
+mod exec;
 mod files;
 mod kernel_files;
 mod links;
@@ -22,6 +23,7 @@ use super::mounts::source::{make, put};
 use crate::trial::{Stop, Trial};
 
 pub(super) use self::cgroups::CASES as CGROUP_CASES;
+pub(super) use self::exec::CASES as EXEC_CASES;
 pub(super) use self::files::CASES as FILE_CASES;
 pub(super) use self::kernel_files::CASES as KERNEL_FILE_CASES;
 pub(super) use self::links::CASES as LINK_CASES;

@@ -120,7 +120,11 @@ fn human(rows: &[Row]) -> String {
     }
     let levels = [Level::Must, Level::Should].map(|level| {
         let of_level = |row: &&Row| row.clause.level == level;
-        let all = rows.iter().filter(of_level).count();
+        let all = rows
+            .iter()
+            .filter(of_level)
+            .filter(|row| row.state != State::Cannot)
+            .count();
         let judged = rows
             .iter()
             .filter(of_level)
@@ -159,7 +163,7 @@ fn clause(text: &mut String, row: &Row) {
     }
 }
 
-/// `12 of 60 judged, 3 cannot be`.
+/// `12 of 57 judged, 3 cannot be`: what nothing can judge counts neither for nor against.
 fn totals(rows: &[Row]) -> String {
     let cannot = match number(rows, State::Cannot) {
         0 => String::new(),
@@ -168,7 +172,7 @@ fn totals(rows: &[Row]) -> String {
     format!(
         "{} of {} judged{cannot}",
         number(rows, State::Judged),
-        rows.len()
+        rows.len() - number(rows, State::Cannot)
     )
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{dare, outside};
 use crate::case::{Case, Need};
 use crate::cases::mounts::source::put;
+use crate::cases::seccomp;
 use crate::cases::told::told;
 use crate::trial::{Stop, Trial};
 
@@ -95,6 +96,12 @@ pub(in crate::cases) const CASES: &[Case] = &[
         },
     },
     Case {
+        id: "security/seccomp/another-abi-is-no-way-around-the-filter",
+        judges: &["security.seccomp.foreign-abi"],
+        needs: &[Need::SharedKernel],
+        run: foreign_abi,
+    },
+    Case {
         id: "security/rootfs/the-hosts-root-cannot-be-reached",
         judges: &["security.rootfs.no-host-mounts-visible"],
         needs: &[],
@@ -131,6 +138,37 @@ pub(in crate::cases) const CASES: &[Case] = &[
         },
     },
 ];
+
+/// A filter for x86_64 alone, and a call through the ABI of i386, which has other numbers: rules
+/// that compare the number alone hit the wrong calls, or none.
+fn foreign_abi(trial: &mut Trial<'_>) -> Result<(), Stop> {
+    /// getpriority(2) of i386.
+    const NUMBER: &str = "96";
+    if trial.host().machine != "x86_64" {
+        return Err(Stop::Inapplicable("an x86_64 kernel".into()));
+    }
+    trial.probe(&["syscall-child-i386", NUMBER, "0", "0"]);
+    let ending = |lines: &[oci_probe::Line]| -> Result<serde_json::Value, Stop> {
+        let value = &told(lines, "syscall-child-i386", &[])?.value;
+        let of = |key: &str| Some(value[key].clone()).filter(|value| !value.is_null());
+        Ok(of("signal")
+            .or_else(|| of("errno"))
+            .unwrap_or(json!("done")))
+    };
+    let without = ending(&trial.run_to_end()?)?;
+    if without != "done" {
+        return Err(Stop::Inapplicable(format!(
+            "the i386 ABI in the kernel (a call without a filter: {without})"
+        )));
+    }
+    trial.another()?;
+    trial.probe(&["syscall-child-i386", NUMBER, "0", "0"]);
+    let rule = json!({"names": ["getpriority"], "action": "SCMP_ACT_ERRNO"});
+    seccomp::filter(trial, "SCMP_ACT_ALLOW", json!([rule]));
+    let with = ending(&trial.run_to_end()?)?;
+    let says = "the call fails or ends its process";
+    trial.expect_that("security.seccomp.foreign-abi", with != "done", says, with)
+}
 
 /// Paths that would lead to a file of the host if its root were still there.
 fn old_root(trial: &mut Trial<'_>) -> Result<(), Stop> {
