@@ -13,6 +13,7 @@ use self::on_results::{CompareArguments, ExpectCommand, MergeArguments};
 use crate::case::Suite;
 use crate::cases;
 use crate::expectations::{self, Denied, ExpectationFile};
+use crate::explore::{self, ExploreArguments};
 use crate::host::{Host, View};
 use crate::report::{self, Format, FormatArgument, Style};
 use crate::results::{FORMAT, FailLevel, Results, Shard, Tool};
@@ -132,17 +133,19 @@ enum Command {
     /// Work on expectation files
     #[command(subcommand)]
     Expect(ExpectCommand),
+    /// Draw configurations and sequences of operations, and hold the runtime against models
+    Explore(ExploreArguments),
 }
 
 /// Where a run takes place.
 #[derive(Clone, Debug, Args)]
-struct Place {
+pub(crate) struct Place {
     /// Directory for the run's files; it must be traversable for everyone [default: $TMPDIR]
     #[arg(long, value_name = "DIR")]
-    work_dir: Option<PathBuf>,
+    pub(crate) work_dir: Option<PathBuf>,
     /// What of the host subjects see: all, or only its cgroup v1 hierarchies
     #[arg(long, value_enum, default_value = "host")]
-    host_view: View,
+    pub(crate) host_view: View,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -262,6 +265,7 @@ pub fn run() -> ExitCode {
         Some(Command::Coverage { format }) => {
             print(&catalogue_views::coverage(cases::all(), format))
         }
+        Some(Command::Explore(arguments)) => explore::run(&arguments, &interrupts),
         Some(Command::Doctor { clean, place }) => examine(clean, &place),
         Some(Command::Prove(arguments)) => prove_checks(arguments, &interrupts),
         Some(Command::Repro {
@@ -299,7 +303,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-enum Failure {
+pub(crate) enum Failure {
     Usage(String),
     Broken(String),
 }
@@ -315,7 +319,7 @@ fn complain(why: &str, code: u8) -> u8 {
     code
 }
 
-fn print(text: &str) -> Result<u8, Failure> {
+pub(crate) fn print(text: &str) -> Result<u8, Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // `| head` has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(EXIT_EXPECTED),
@@ -421,7 +425,7 @@ fn options_of(arguments: &RunArguments) -> Result<Options, Failure> {
     })
 }
 
-fn asked_version(text: &str) -> Result<Option<SpecVersion>, Failure> {
+pub(crate) fn asked_version(text: &str) -> Result<Option<SpecVersion>, Failure> {
     if text == "claimed" {
         return Ok(None);
     }
@@ -433,7 +437,7 @@ fn asked_version(text: &str) -> Result<Option<SpecVersion>, Failure> {
     Ok(Some(version))
 }
 
-fn work_dir(place: &Place) -> Result<PathBuf, Failure> {
+pub(crate) fn work_dir(place: &Place) -> Result<PathBuf, Failure> {
     let path = place.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     if !path.is_dir() {
         return Err(Failure::Usage(format!(
@@ -647,7 +651,7 @@ fn reproduce(
     print(&text)
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(seconds),
         _ => Err("must be a number of seconds above 0 and at most 86400".into()),
@@ -665,7 +669,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 /// Trials at once: a trial waits for the kernel about as long as it computes.
-fn twice_the_processors() -> usize {
+pub(crate) fn twice_the_processors() -> usize {
     2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

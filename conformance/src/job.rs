@@ -32,6 +32,9 @@ pub struct Job {
     pub cgroup: String,
     /// Seconds that one operation may take.
     pub operation_seconds: f64,
+    /// What an exploration has drawn: the case is made for it.
+    #[serde(default)]
+    pub task: Option<crate::explore::Task>,
     /// Prefix of container ids: unique to this trial on this host.
     pub id_prefix: String,
 }
@@ -57,6 +60,9 @@ pub struct Outcome {
     pub steps: Vec<Step>,
     /// The commands as lines of a shell script that repeats them.
     pub script: Vec<String>,
+    /// The operation that the subject refused, if that ended the trial.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// Why it ended early.
     pub halt: Option<Halt>,
     /// What the survey learnt; only of `basics/plain-container`.

@@ -14,6 +14,7 @@ pub mod cli;
 pub mod compare;
 pub mod doctor;
 pub mod expectations;
+pub mod explore;
 pub mod host;
 pub mod job;
 pub mod merge;

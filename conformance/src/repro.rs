@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_runtime_schemas::Catalogue;
 
 use crate::case::Case;
+use crate::explore::Task;
 use crate::host::View;
 use crate::job::Outcome;
 use crate::report::escape;
@@ -28,13 +29,29 @@ pub fn write(
     options: &Options,
     interrupts: &Interrupts,
 ) -> Result<(CaseResult, PathBuf), String> {
+    write_task(bench, case, None, subject, directory, options, interrupts)
+}
+
+/// As [`write`], for what an exploration has drawn.
+///
+/// # Errors
+/// One sentence for a person.
+pub(crate) fn write_task(
+    bench: &Bench,
+    case: &'static Case,
+    task: Option<&Task>,
+    subject: &Subject,
+    directory: &Path,
+    options: &Options,
+    interrupts: &Interrupts,
+) -> Result<(CaseResult, PathBuf), String> {
     let directory = std::path::absolute(directory)
         .map_err(|error| format!("{}: {error}", directory.display()))?;
     if std::fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty", directory.display()));
     }
     let (result, outcome, profile) =
-        runner::reproduce(bench, case, subject, &directory, options, interrupts)?;
+        runner::reproduce(bench, case, task, subject, &directory, options, interrupts)?;
     let subject = subject_that_stays(subject, &directory)?;
     let script = script(
         bench,

@@ -14,6 +14,7 @@ use oci_runtime_schemas::SpecVersion;
 
 use crate::case::{Case, Need, Suite};
 use crate::cases::{self, GATE};
+use crate::explore::{self, Task};
 use crate::host::{Host, View};
 use crate::job::{Halt, Job, Outcome};
 use crate::results::{CaseResult, Finding, FindingVerdict, Run, Shard, Summary, Verdict};
@@ -162,6 +163,7 @@ impl Bench {
             operation_seconds: known.operation_seconds(),
             id_prefix: format!("oct-{}-{number}", self.directory.tag().to_lowercase()),
             directory,
+            task: None,
         })
     }
 }
@@ -393,6 +395,35 @@ impl Session {
         self.known.profile.facts(&self.subject)
     }
 
+    /// Whether the subject runs the plain container.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// What is known of the subject.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.known.profile
+    }
+
+    /// Runs what an exploration has drawn.
+    pub(crate) fn explore(&self, task: &Task) -> Outcome {
+        let case = explore::case_of(task);
+        let job = self.bench.job(case, &self.subject, &self.known);
+        let outcome = job.map(|job| {
+            let job = Job {
+                task: Some(task.clone()),
+                ..job
+            };
+            let outcome = supervised::run(&job, &self.interrupts);
+            crate::workdir::remove_tree(&job.directory);
+            outcome
+        });
+        outcome.unwrap_or_else(|why| Outcome {
+            halt: Some(Halt::Broken(why)),
+            ..Outcome::default()
+        })
+    }
+
     /// Runs a case, if host and subject meet its needs.
     pub fn run(&self, case: &'static Case) -> CaseResult {
         if !self.open {
@@ -518,6 +549,7 @@ fn attempt(
 pub fn reproduce(
     bench: &Bench,
     case: &'static Case,
+    task: Option<&Task>,
     subject: &Subject,
     directory: &Path,
     options: &Options,
@@ -528,7 +560,10 @@ pub fn reproduce(
     let survey = attempt(bench, gate, subject, &nothing, interrupts);
     let profile = survey.profile.clone().unwrap_or_default();
     let known = nothing.learnt(profile.clone());
-    let job = bench.job_in(case, subject, &known, directory.to_owned(), 0)?;
+    let job = Job {
+        task: task.cloned(),
+        ..bench.job_in(case, subject, &known, directory.to_owned(), 0)?
+    };
     let outcome = supervised::run(&job, interrupts);
     Ok((result_of(case, vec![outcome.clone()]), outcome, profile))
 }

@@ -19,9 +19,10 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
+use crate::case::Case;
 use crate::host::View;
 use crate::job::{Halt, Job, Outcome};
-use crate::{cases, processes, sys, trial};
+use crate::{cases, explore, processes, sys, trial};
 
 /// Hidden first argument by which the runner starts a supervisor.
 pub const ARGUMENT: &str = "supervise";
@@ -148,7 +149,7 @@ fn keep(job: &Job, answer: OwnedFd, fenced: bool) {
     let started = Instant::now();
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let mut outcome = match furnish(job, fenced) {
-        Ok(()) => match cases::by_id(&job.case) {
+        Ok(()) => match case_of(job) {
             Some(case) => trial::run(case, job),
             None => broken(format!("no case {}", job.case)),
         },
@@ -157,6 +158,13 @@ fn keep(job: &Job, answer: OwnedFd, fenced: bool) {
     outcome.fenced = fenced;
     outcome.seconds = started.elapsed().as_secs_f64();
     reply(answer, &outcome);
+}
+
+fn case_of(job: &Job) -> Option<&'static Case> {
+    match &job.task {
+        Some(task) => Some(explore::case_for(task)),
+        None => cases::by_id(&job.case),
+    }
 }
 
 fn broken(why: String) -> Outcome {

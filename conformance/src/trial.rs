@@ -8,6 +8,7 @@ mod findings;
 mod leaks;
 mod operations;
 mod terminal;
+mod together;
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,6 @@ pub use findings::{Refusal, When};
 pub(crate) use leaks::remove_cgroup;
 pub(crate) use operations::lines_of;
 pub use operations::{Exit, State, Surroundings, quote};
-pub use operations::{Exit, State, quote};
 pub use terminal::Terminal;
 
 /// How long things may take to go after an operation has returned: a process that is dying, a
@@ -98,6 +98,8 @@ pub struct Trial<'a> {
     implicit: Vec<&'static str>,
     /// The step of a refusal whose control comes after it.
     refused_at: Option<usize>,
+    /// The operation that the subject refused and that the case needed.
+    refused: Option<&'static str>,
     quiet: bool,
 }
 
@@ -137,6 +139,7 @@ pub(crate) fn run(case: &'static Case, job: &Job) -> Outcome {
         findings: trial.findings,
         steps: trial.steps,
         script: trial.script,
+        refused: trial.refused.map(str::to_owned),
         fenced: false,
         seconds: 0.0,
     }
@@ -166,6 +169,7 @@ impl<'a> Trial<'a> {
             baseline: leaks::Baseline::default(),
             implicit: Vec::new(),
             refused_at: None,
+            refused: None,
             quiet: false,
         };
         trial.another().map_err(|stop| format!("{stop:?}"))?;
@@ -231,6 +235,11 @@ impl<'a> Trial<'a> {
     /// The trial's own directory.
     pub fn directory(&self) -> &Path {
         &self.job.directory
+    }
+
+    /// What an exploration has drawn for this trial.
+    pub(crate) fn task(&self) -> Option<&crate::explore::Task> {
+        self.job.task.as_ref()
     }
 
     /// Facts about the host.
@@ -390,6 +399,7 @@ impl<'a> Trial<'a> {
     /// `unsupported` if the clause is about a value that a runtime may leave out.
     fn settle_refusal(&mut self, operation: &'static str, exit: &Exit) -> Option<Halt> {
         let clause = self.case.judges[0];
+        self.refused = Some(operation);
         self.refused_at = self.steps.len().checked_sub(1);
         self.release();
         let left = self.left_behind_in_time();

@@ -105,6 +105,16 @@ impl State {
             .unwrap_or(&Value::Null)
     }
 
+    /// Reads what a state command printed.
+    pub(crate) fn read(exit: Exit) -> State {
+        let document = exit
+            .succeeded()
+            .then(|| serde_json::from_str::<Value>(&exit.stdout).ok())
+            .flatten()
+            .filter(Value::is_object);
+        State { exit, document }
+    }
+
     /// The `status` property.
     pub fn status(&self) -> Option<&str> {
         self.document.as_ref()?.get("status")?.as_str()
@@ -221,13 +231,7 @@ impl Trial<'_> {
     /// As [`Trial::create`].
     pub fn state(&mut self) -> Result<State, Stop> {
         let id = self.id.clone();
-        let exit = self.operation(&["state", &id])?;
-        let document = exit
-            .succeeded()
-            .then(|| serde_json::from_str::<Value>(&exit.stdout).ok())
-            .flatten()
-            .filter(Value::is_object);
-        Ok(State { exit, document })
+        self.operation(&["state", &id]).map(State::read)
     }
 
     /// `kill ID SIGNAL`, the signal by its name without `SIG`.
@@ -580,7 +584,7 @@ fn end_child(child: Pid) -> std::io::Result<Ending> {
 }
 
 /// A file's first bytes as text, and whether there are more.
-fn read_capped(path: &Path, limit: usize) -> std::io::Result<(String, bool)> {
+pub(super) fn read_capped(path: &Path, limit: usize) -> std::io::Result<(String, bool)> {
     let mut file = File::open(path)?;
     let mut raw = Vec::new();
     file.by_ref().take(limit as u64).read_to_end(&mut raw)?;
