@@ -157,6 +157,13 @@ fn settle(config: &mut Value) {
     if config.pointer("/linux/resources/cpu/idle") == Some(&json!(1)) {
         remove(config, "/linux/resources/cpu", "shares");
     }
+    // mount(2) refuses a file system on top of itself, and the queues of a namespace are one.
+    retain_mounts(config, |mount, later| {
+        let again = |later: &Value| {
+            later["type"] == "mqueue" && later["destination"] == mount["destination"]
+        };
+        mount["type"] != "mqueue" || !later.iter().any(again)
+    });
     // Every hook in the container's namespaces brings the mount that its record goes through.
     retain_mounts(config, |mount, later| {
         let again = later.iter().any(|later| later["destination"] == "/out");
@@ -216,4 +223,65 @@ pub(super) fn namespace<'c>(config: &'c Value, kind: &str) -> Option<&'c Value> 
 
 fn is_new(config: &Value, kind: &str) -> bool {
     namespace(config, kind).is_some_and(|entry| entry.get("path").is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{Base, plain_config};
+
+    fn plain() -> Value {
+        plain_config(&Base {
+            version: "1.3.0",
+            rootless: None,
+            cgroups_path: None,
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_had_together_is_taken_back() {
+        let set = |at: &str, value: Value| Edit::Set(at.into(), value);
+        let mqueue = || {
+            set(
+                "/mounts/-",
+                json!({"destination": "/mnt", "type": "mqueue"}),
+            )
+        };
+        let core = |soft: u64| {
+            let entry = json!({"type": "RLIMIT_CORE", "soft": soft, "hard": 9});
+            set("/process/rlimits/-", entry)
+        };
+        let mut config = plain();
+        let before = config["mounts"].as_array().map_or(0, Vec::len);
+        let edits = vec![
+            set("/hostname", json!("a")),
+            set("/linux/sysctl/kernel.domainname", json!("b")),
+            set("/linux/sysctl/net.ipv4.ip_forward", json!("1")),
+            Edit::Namespace("uts".into(), None),
+            mqueue(),
+            mqueue(),
+            core(1),
+            core(2),
+        ];
+        apply(&mut config, &[Part::of("x", "x", edits)], "/bundle");
+        assert_eq!(config.get("hostname"), None);
+        assert_eq!(
+            config["linux"]["sysctl"],
+            json!({"net.ipv4.ip_forward": "1"})
+        );
+        assert_eq!(config["mounts"].as_array().map_or(0, Vec::len), before + 1);
+        assert_eq!(config["process"]["rlimits"][0]["soft"], 2);
+        assert_eq!(
+            config["process"]["rlimits"].as_array().map(Vec::len),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn the_bundles_directory_is_put_in_at_every_depth() {
+        let mut config = plain();
+        let value = json!({"a": [format!("{BUNDLE}/out:{BUNDLE}")]});
+        apply(&mut config, &[Part::set("x", "x", "/x", value)], "/b");
+        assert_eq!(config["x"]["a"][0], "/b/out:/b");
+    }
 }

@@ -114,8 +114,9 @@ impl Machine {
                 if may_be.is_empty() {
                     let of = blame_for(status, operation, outcome);
                     if self.known.contains(of.clause) {
+                        // What is told beside it may be true for a moment only.
                         may_be = ALL.into();
-                        continue;
+                        break;
                     }
                     blame.get_or_insert(of);
                     break;
