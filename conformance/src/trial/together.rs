@@ -49,11 +49,12 @@ impl Trial<'_> {
         let in_time = wait_for_all(&mut running, deadline);
         let seconds = begun.elapsed().as_secs_f64();
         let mut exits = Vec::new();
+        let mut succeeded = Vec::new();
         for (one, words) in running.into_iter().zip(commands) {
             let output = one.output[0].clone();
             let step = one.step(seconds);
             if step.exit == Some(0) {
-                self.note(words[0], output);
+                succeeded.push((words[0], output));
             }
             exits.push(Exit {
                 code: step.exit,
@@ -62,6 +63,11 @@ impl Trial<'_> {
                 stderr: step.stderr.clone(),
             });
             self.steps.push(step);
+        }
+        // If one has created and the other deleted, it may be there still.
+        succeeded.sort_by_key(|(operation, _)| *operation == "create");
+        for (operation, output) in succeeded {
+            self.note(operation, output);
         }
         if !in_time {
             let words = commands.map(|words| words.first().copied().unwrap_or_default());
