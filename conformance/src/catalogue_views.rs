@@ -86,6 +86,16 @@ impl View<'_> {
     }
 }
 
+/// Whether a clause is one that [`coverage`] counts: it binds runtimes on Linux.
+pub(crate) fn is_counted(clause: &Clause) -> bool {
+    coverage::counts(clause)
+}
+
+/// Whether a case could judge a clause.
+pub(crate) fn can_be_judged(clause: &Clause) -> bool {
+    NoCase::of(clause).possible
+}
+
 /// Why a clause has no case.
 struct NoCase {
     /// Whether a case could still be written.

@@ -191,8 +191,8 @@ struct RunArguments {
     /// Take this verdict as unexpected, for CI that must judge everything
     #[arg(long, value_enum, value_delimiter = ',')]
     deny: Vec<Denied>,
-    /// human, json, junit, tap, markdown, github (annotations), badge (SVG) or badge-json, each to
-    /// standard output or =FILE; repeatable
+    /// human, json, junit, tap, markdown, html, github (annotations), badge (SVG) or badge-json, each
+    /// to standard output or =FILE; repeatable
     #[arg(long, value_name = "FORMAT[=FILE]")]
     format: Vec<FormatArgument>,
     /// A reference runtime in the place of the embedded one

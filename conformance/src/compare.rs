@@ -92,7 +92,7 @@ impl std::str::FromStr for Format {
             "json" => Ok(Format::Json),
             "markdown" => Ok(Format::Markdown),
             other => Err(format!(
-                "unknown format {other:?}: one of human, json, markdown"
+                "unknown format {other:?}: one of human, json, markdown, html"
             )),
         }
     }

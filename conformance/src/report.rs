@@ -7,6 +7,7 @@
 mod badge;
 pub mod escape;
 mod github;
+mod html;
 mod human;
 mod json;
 mod junit;
@@ -60,7 +61,17 @@ pub fn write_with(
         Format::Github => github::write(clauses, results, out),
         Format::Badge => badge::svg(results, out),
         Format::BadgeJson => badge::json(results, out),
+        Format::Html => html::write(clauses, &[results], out),
     }
+}
+
+/// Writes the matrix page of several results documents: their subjects side by side.
+///
+/// # Errors
+/// What `out` says.
+pub fn write_matrix(documents: &[&Results], out: &mut dyn Write) -> io::Result<()> {
+    let catalogue = |id: &str| Catalogue::get().by_id(id);
+    html::write(Clauses(&catalogue), documents, out)
 }
 
 /// Where a report looks clauses up by id.
@@ -114,6 +125,8 @@ pub enum Format {
     Badge,
     /// What services that draw such pictures read.
     BadgeJson,
+    /// The matrix page.
+    Html,
 }
 
 impl FromStr for Format {
@@ -129,10 +142,10 @@ impl FromStr for Format {
             "github" => Ok(Format::Github),
             "badge" => Ok(Format::Badge),
             "badge-json" => Ok(Format::BadgeJson),
-            "html" => Err("format html does not exist yet; markdown is the nearest".into()),
+            "html" => Ok(Format::Html),
             other => Err(format!(
-                "unknown format {other:?}: one of human, json, junit, tap, markdown, github, badge, \
-                 badge-json"
+                "unknown format {other:?}: one of human, json, junit, tap, markdown, html, github, \
+                 badge, badge-json"
             )),
         }
     }

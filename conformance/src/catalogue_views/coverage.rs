@@ -26,7 +26,7 @@ pub(super) fn coverage(view: &View, format: ViewFormat) -> String {
 }
 
 /// What binds runtimes on Linux.
-fn counts(clause: &Clause) -> bool {
+pub(super) fn counts(clause: &Clause) -> bool {
     clause.subject == Subject::Runtime
         && matches!(clause.level, Level::Must | Level::Should)
         && binds_linux(clause.platform)

@@ -20,7 +20,7 @@ pub(super) struct CompareArguments {
     /// Put two results of one runtime side by side, too
     #[arg(long)]
     side_by_side: bool,
-    /// human, json or markdown, each to standard output or =FILE; repeatable
+    /// human, json, markdown or html, each to standard output or =FILE; repeatable
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
     format: Vec<String>,
 }
@@ -70,7 +70,12 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<u8, Failure> {
         .iter()
         .map(|argument| {
             let (format, file) = report::split_argument(argument)?;
-            Ok((format.parse::<compare::Format>()?, file))
+            // The page shows whole results, not only what differs.
+            let format = match format {
+                "html" => None,
+                word => Some(word.parse::<compare::Format>()?),
+            };
+            Ok((format, file))
         })
         .collect::<Result<Vec<_>, String>>()
         .map_err(|why| Failure::Usage(format!("--format: {why}")))?;
@@ -78,7 +83,13 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<u8, Failure> {
     let comparison = compare::compare(&files, asked);
     for (format, file) in formats {
         let mut text = Vec::new();
-        comparison.write(format, &mut text)?;
+        match format {
+            Some(format) => comparison.write(format, &mut text)?,
+            None => {
+                let documents: Vec<&Results> = files.iter().map(|(_, results)| results).collect();
+                report::write_matrix(&documents, &mut text)?;
+            }
+        }
         put(file.as_deref(), &text)?;
     }
     Ok(if comparison.is_worse() {

@@ -36,6 +36,19 @@ pub fn terminal(text: &str) -> String {
     out
 }
 
+/// Text of several lines: line breaks and tabs stay, other hostile characters are shown.
+pub fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hostile(c) && !matches!(c, '\n' | '\t') {
+            push_visible(&mut out, c);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// One line for a log: as [`terminal`], and nothing that a CI service takes for a command.
 pub fn line(text: &str) -> String {
     without_log_commands(terminal(text))

@@ -7,6 +7,7 @@ mod page;
 
 use std::io::{self, Write};
 
+pub(super) use self::case::reproduce;
 use self::case::whole_case;
 use self::page::{Page, Tint};
 use super::{Clauses, Style, broken_findings, common_reason, escape, is_known, title, totals};

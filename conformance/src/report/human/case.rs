@@ -46,7 +46,7 @@ pub(super) fn whole_case(
         page.field(6, "reference", reference_words(reference))?;
     }
     if case.verdict != Verdict::Pass {
-        page.command(6, "reproduce", &reproduce(results, run, case))?;
+        page.command(6, "reproduce", &reproduce(results, run, &case.id))?;
     }
     Ok(())
 }
@@ -112,11 +112,11 @@ fn reference_words(verdict: Verdict) -> &'static str {
 }
 
 /// The command that keeps a case's bundle and shows its steps.
-fn reproduce(results: &Results, run: &Run, case: &CaseResult) -> String {
+pub(in crate::report) fn reproduce(results: &Results, run: &Run, case: &str) -> String {
     let mut words = vec![
         "oci-conformance".to_owned(),
         "repro".to_owned(),
-        case.id.clone(),
+        case.to_owned(),
     ];
     let runtime = &run.runtime;
     if !runtime.is_reference {
