@@ -30,12 +30,13 @@ const ATTACK: &[&[u8]] = &[
     b"key: !!python/object:os.system {a: *b} \"\\\n%25 %0A,:\n",
 ];
 
-const FORMATS: [&str; 8] = [
+const FORMATS: [&str; 9] = [
     "human",
     "json",
     "junit",
     "tap",
     "markdown",
+    "html",
     "github",
     "badge",
     "badge-json",
@@ -184,6 +185,7 @@ fn no_format_shows_anything_live() {
     junit(&attack.report("junit"), &results);
     taps(&attack.report("tap"), &results);
     markdown(&attack.report("markdown"));
+    html(&attack.report("html"));
     github(&attack.report("github"));
     badge(&attack.report("badge"));
     work_on_results(&attack);
@@ -264,6 +266,23 @@ fn taps(report: &str, results: &Results) {
         );
     }
     assert!(tests.iter().any(|test| test.diagnosis.is_some()));
+}
+
+/// The page: its own script and style, the data, and nothing that the data has opened or closed.
+/// `ci/web` looks at what a browser makes of it.
+fn html(report: &str) {
+    let lower = report.to_lowercase();
+    for (tag, count) in [
+        ("<script", 2),
+        ("</script", 2),
+        ("<style", 1),
+        ("</style", 1),
+    ] {
+        assert_eq!(lower.matches(tag).count(), count, "{tag}");
+    }
+    for forged in ["<img", "<iframe", "<details open", "<!--"] {
+        assert!(!lower.contains(forged), "{forged}");
+    }
 }
 
 /// GitHub's Markdown: tables and our own tags, no link, picture, heading or markup of the subject's.
