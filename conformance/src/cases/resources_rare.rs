@@ -2,56 +2,66 @@
 //! never dropped without a word.
 //!
 //! create has to apply every property, or to end with an error. That the kernel lacks the file is
-//! no excuse for a container that runs without its limit; a refusal is `unsupported`.
+//! no excuse for a container that runs without its limit: there, the error is what is judged.
 
 use serde_json::{Value, json};
 
 use super::limits::{hierarchy, kernel_has, text_in_cgroup};
 use crate::case::{Case, Need};
 use crate::host;
-use crate::trial::{Stop, Trial};
+use crate::trial::{Refusal, Stop, Trial, When};
 
 const LEAF_WEIGHT: &str = "config-linux.resources.blockIO.leafWeight.effect";
 const WEIGHT_DEVICE: &str = "config-linux.resources.blockIO.weightDevice.effect";
 const RT_RUNTIME: &str = "config-linux.resources.cpu.realtimeRuntime.effect";
+
+const CANNOT_APPLY: &str = "runtime.create.cannot-apply.error";
+const UNCHANGED: &str = "runtime.errors.unchanged";
 
 const NEEDS: &[Need] = &[Need::Root, Need::SharedKernel];
 
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "block-io/leaf-weight-is-set-or-refused",
-        judges: &[LEAF_WEIGHT],
+        judges: &[LEAF_WEIGHT, CANNOT_APPLY, UNCHANGED],
         needs: NEEDS,
         run: |trial| {
             // That version 2 has no equivalent is the affair of conversion.
             if trial.host().cgroup() == "v2" {
                 return Err(Stop::Inapplicable("the cgroup v1 controller blkio".into()));
             }
-            trial.set("/linux/resources/blockIO/leafWeight", 321);
-            is_there(trial, LEAF_WEIGHT, &["blkio.leaf_weight"], |text| {
-                text.trim_end() == "321"
-            })
+            let limit = Limit {
+                clause: LEAF_WEIGHT,
+                pointer: "/linux/resources/blockIO/leafWeight",
+                value: json!(321),
+                files: &["blkio.leaf_weight"],
+            };
+            limit.is_set_or_refused(trial, |text| text.trim_end() == "321")
         },
     },
     Case {
         id: "block-io/weight-of-a-device-is-set-or-refused",
-        judges: &[WEIGHT_DEVICE],
+        judges: &[WEIGHT_DEVICE, CANNOT_APPLY, UNCHANGED],
         needs: NEEDS,
         run: |trial| {
             let Some((major, minor)) = super::resources_io::a_block_device() else {
                 return Err(Stop::Inapplicable("a block device".into()));
             };
             let entry = json!({"major": major, "minor": minor, "weight": 321});
-            trial.set("/linux/resources/blockIO/weightDevice", json!([entry]));
-            let files = [
-                "blkio.weight_device",
-                "blkio.bfq.weight_device",
-                "io.bfq.weight",
-                "io.weight",
-            ];
+            let limit = Limit {
+                clause: WEIGHT_DEVICE,
+                pointer: "/linux/resources/blockIO/weightDevice",
+                value: json!([entry]),
+                files: &[
+                    "blkio.weight_device",
+                    "blkio.bfq.weight_device",
+                    "io.bfq.weight",
+                    "io.weight",
+                ],
+            };
             let device = format!("{major}:{minor} ");
             // v2 has another scale, and two formulas lead there: any weight of the device will do.
-            is_there(trial, WEIGHT_DEVICE, &files, |text| {
+            limit.is_set_or_refused(trial, |text| {
                 text.lines().any(|line| line.starts_with(&device))
             })
         },
@@ -64,34 +74,56 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Creates a container that pauses; if that is accepted, one of the files must be in the container's
-/// cgroup and hold the value.
-fn is_there(
-    trial: &mut Trial,
+/// A limit of block devices, and the files of a cgroup that may hold it.
+struct Limit {
     clause: &'static str,
-    files: &[&str],
-    holds: impl Fn(&str) -> bool,
-) -> Result<(), Stop> {
-    let controller = match trial.host().cgroup() {
-        "v2" => "io",
-        _ => "blkio",
-    };
-    hierarchy(trial, controller)?;
-    trial.probe(&["pause"]);
-    trial.run_until_ready()?;
-    let mut seen = json!({});
-    for file in files {
-        if let Some(path) = trial.cgroup_of(controller).map(|path| path.join(file))
-            && path.exists()
-        {
-            seen[*file] = json!(host::read(path));
+    pointer: &'static str,
+    value: Value,
+    files: &'static [&'static str],
+}
+
+impl Limit {
+    /// In the container's cgroup, or refused where the kernel has none of the files.
+    fn is_set_or_refused(
+        self,
+        trial: &mut Trial,
+        holds: impl Fn(&str) -> bool,
+    ) -> Result<(), Stop> {
+        let controller = match trial.host().cgroup() {
+            "v2" => "io",
+            _ => "blkio",
+        };
+        hierarchy(trial, controller)?;
+        if kernel_has(trial, controller, self.files).is_err() {
+            let refusal = Refusal {
+                error: CANNOT_APPLY,
+                nothing: Some(UNCHANGED),
+                control: self.clause,
+                when: When::Create,
+                what: "a limit that this kernel has no file for",
+            };
+            return trial.refuses(&refusal, |bundle| bundle.set(self.pointer, self.value));
         }
+        trial.set(self.pointer, self.value);
+        trial.probe(&["pause"]);
+        trial.run_until_ready()?;
+        let mut seen = json!({});
+        for file in self.files {
+            if let Some(path) = trial.cgroup_of(controller).map(|path| path.join(file))
+                && path.exists()
+            {
+                seen[*file] = json!(host::read(path));
+            }
+        }
+        let found = seen.as_object().into_iter().flatten();
+        let found = found.filter_map(|(_, text)| Value::as_str(text)).any(holds);
+        let expected = format!(
+            "the value in {}, or an error of create",
+            self.files.join(" or ")
+        );
+        trial.expect_that(self.clause, found, expected, seen)?;
+        trial.finish()
     }
-    let found = seen.as_object().into_iter().flatten();
-    let found = found.filter_map(|(_, text)| Value::as_str(text)).any(holds);
-    let expected = format!("the value in {}, or an error of create", files.join(" or "));
-    trial.expect_that(clause, found, expected, seen)?;
-    trial.finish()
 }
 
 /// Time of real-time tasks comes out of the share of the cgroup above, which has none at first: the
