@@ -73,11 +73,21 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         run: |trial| {
             allow_all_but_getpriority(trial);
-            let ending = ending_of_the_call(trial)?;
-            trial.expect_in(ERRNO, "a call that no rule names", "EPERM", &ending)?;
-            trial.expect(DEFAULT_ERRNO_DEFAULT, "EPERM", ending)?;
-            // That the probe ran to its end under the list is what the allowed calls do.
-            trial.expect_in(ALLOW, "the calls that rules name", "done", "done")
+            trial.probe(&[
+                "syscall-child",
+                "getpriority",
+                "0",
+                "0",
+                "then",
+                "syscall-child",
+                "getppid",
+            ]);
+            let lines = trial.run_to_end()?;
+            let refused = ending(told(&lines, "syscall-child", &["getpriority"])?);
+            trial.expect_in(ERRNO, "a call that no rule names", "EPERM", &refused)?;
+            trial.expect(DEFAULT_ERRNO_DEFAULT, "EPERM", refused)?;
+            let allowed = ending(told(&lines, "syscall-child", &["getppid"])?);
+            trial.expect_in(ALLOW, "a call that a rule names", "done", allowed)
         },
     },
     Case {
