@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
                 value: json!(321),
                 files: &["blkio.leaf_weight"],
             };
-            limit.is_set_or_refused(trial, |text| text.trim_end() == "321")
+            limit.set_or_refused(trial, |text| text.trim_end() == "321")
         },
     },
     Case {
@@ -61,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
             };
             let device = format!("{major}:{minor} ");
             // v2 has another scale, and two formulas lead there: any weight of the device will do.
-            limit.is_set_or_refused(trial, |text| {
+            limit.set_or_refused(trial, |text| {
                 text.lines().any(|line| line.starts_with(&device))
             })
         },
@@ -84,11 +84,7 @@ struct Limit {
 
 impl Limit {
     /// In the container's cgroup, or refused where the kernel has none of the files.
-    fn is_set_or_refused(
-        self,
-        trial: &mut Trial,
-        holds: impl Fn(&str) -> bool,
-    ) -> Result<(), Stop> {
+    fn set_or_refused(self, trial: &mut Trial, holds: impl Fn(&str) -> bool) -> Result<(), Stop> {
         let controller = match trial.host().cgroup() {
             "v2" => "io",
             _ => "blkio",

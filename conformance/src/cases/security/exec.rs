@@ -2,7 +2,7 @@
 //!
 //! The specification knows no exec; a subject without one is not judged here.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::world;
 use crate::case::Case;
@@ -147,7 +147,7 @@ fn exec_world(trial: &mut Trial<'_>, options: &[&str]) -> Result<oci_probe::Worl
         Some(world) if exit.succeeded() => Ok(world),
         _ => Err(Stop::Inapplicable(format!(
             "a subject whose exec runs the probe ({})",
-            Value::from(exit.describe())
+            exit.describe()
         ))),
     }
 }
