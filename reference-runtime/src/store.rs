@@ -138,22 +138,14 @@ impl Store {
     }
 
     /// Makes the directory of a new container and locks it. The id is free or this fails.
+    ///
+    /// Between the two it looks like what a killed `create` left; see [`Store::without_claims`].
     pub(crate) fn claim(&self, id: &str) -> Result<Entry> {
         check_id(id)?;
+        let root = self.open_or_make_root()?;
+        files::lock_shared(root.as_fd()).call(|| format!("flock({:?}, LOCK_SH)", self.root))?;
         let path = self.root.join(id);
-        let make = || fs::DirBuilder::new().mode(0o700).create(&path);
-        let made = match make() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(&self.root)
-                    .call(|| format!("mkdir({:?})", self.root))?;
-                make()
-            }
-            other => other,
-        };
-        match made {
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(Error::new(format!(
                     "a container with the id {id:?} exists already"
@@ -162,7 +154,6 @@ impl Store {
             other => other.call(|| format!("mkdir({path:?})"))?,
         }
         let claimed = self.entry(id, path.clone()).and_then(|entry| {
-            // A delete may have found the directory before it was locked.
             entry.lock()?;
             Ok(entry)
         });
@@ -171,6 +162,33 @@ impl Store {
             let _ = fs::remove_dir(&path);
         }
         claimed
+    }
+
+    /// Waits until each directory that is claimed is locked too, and holds new claims off for as
+    /// long as the descriptor is open: an empty one that nobody has locked is then nobody's.
+    pub(crate) fn without_claims(&self) -> Result<OwnedFd> {
+        let root = self.open_root().call(|| format!("open({:?})", self.root))?;
+        files::lock_exclusive(root.as_fd()).call(|| format!("flock({:?}, LOCK_EX)", self.root))?;
+        Ok(root)
+    }
+
+    fn open_or_make_root(&self) -> Result<OwnedFd> {
+        let opened = match self.open_root() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&self.root)
+                    .call(|| format!("mkdir({:?})", self.root))?;
+                self.open_root()
+            }
+            other => other,
+        };
+        opened.call(|| format!("open({:?})", self.root))
+    }
+
+    fn open_root(&self) -> io::Result<OwnedFd> {
+        files::openat(cwd(), self.root.as_os_str(), O_RDONLY | O_DIRECTORY, 0)
     }
 
     /// The directory of an existing container.
@@ -577,5 +595,41 @@ mod tests {
         fs::remove_dir_all(&place).unwrap();
         assert_eq!(gone.errno(), None);
         assert_eq!(unknown.errno(), Some(libc::ELOOP));
+    }
+
+    #[test]
+    fn a_claim_is_not_taken_for_what_a_killed_create_left() {
+        use crate::delete::{Mercy, delete};
+        use std::os::unix::fs::MetadataExt;
+        let root = std::env::temp_dir().join(format!("refrun-claim-{}", std::process::id()));
+        let store = Store::new(Some(root.clone()));
+        // The two steps of a claim, and a delete between them.
+        let claim = store.open_or_make_root().unwrap();
+        files::lock_shared(claim.as_fd()).unwrap();
+        fs::create_dir(root.join("id")).unwrap();
+        let inode = fs::metadata(&root).unwrap().ino();
+        let deletes = std::thread::spawn({
+            let store = store.clone();
+            move || delete(&store, "id", Mercy::None)
+        });
+        // "1: -> FLOCK  ADVISORY  WRITE 42 fe:00:1234 0 EOF" is one who waits.
+        let waits = |line: &str| line.contains("->") && line.contains(&format!(":{inode} "));
+        while !deletes.is_finished()
+            && !fs::read_to_string("/proc/locks")
+                .unwrap()
+                .lines()
+                .any(waits)
+        {
+            std::thread::yield_now();
+        }
+        let entry = store.open("id").unwrap();
+        entry.lock().unwrap();
+        drop(claim);
+        deletes.join().unwrap().unwrap_err();
+        assert_eq!(store.ids().unwrap(), ["id"]);
+        // Once the creator is gone it is what a killed create left.
+        drop(entry);
+        delete(&store, "id", Mercy::None).unwrap();
+        fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -275,9 +275,18 @@ pub(crate) fn fchmod(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
 
 /// flock(2) with LOCK_EX, waiting.
 pub(crate) fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
+    lock(fd, libc::LOCK_EX)
+}
+
+/// flock(2) with LOCK_SH, waiting.
+pub(crate) fn lock_shared(fd: BorrowedFd<'_>) -> io::Result<()> {
+    lock(fd, libc::LOCK_SH)
+}
+
+fn lock(fd: BorrowedFd<'_>, operation: i32) -> io::Result<()> {
     loop {
         // SAFETY: plain integers.
-        match check_int(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX) }) {
+        match check_int(unsafe { libc::flock(fd.as_raw_fd(), operation) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => return other.map(drop),
         }
