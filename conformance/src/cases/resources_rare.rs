@@ -36,7 +36,8 @@ pub(super) const CASES: &[Case] = &[
                 value: json!(321),
                 files: &["blkio.leaf_weight"],
             };
-            limit.set_or_refused(trial, |text| text.trim_end() == "321")
+            let has = kernel_has(trial, "blkio", limit.files).is_ok();
+            limit.set_or_refused(trial, has, |text| text.trim_end() == "321")
         },
     },
     Case {
@@ -60,8 +61,12 @@ pub(super) const CASES: &[Case] = &[
                 ],
             };
             let device = format!("{major}:{minor} ");
+            let has = match trial.host().cgroup() {
+                "v2" => limit.beside_a_throttle(trial, major, minor)?,
+                _ => kernel_has(trial, "blkio", limit.files).is_ok(),
+            };
             // v2 has another scale, and two formulas lead there: any weight of the device will do.
-            limit.set_or_refused(trial, |text| {
+            limit.set_or_refused(trial, has, |text| {
                 text.lines().any(|line| line.starts_with(&device))
             })
         },
@@ -83,14 +88,36 @@ struct Limit {
 }
 
 impl Limit {
+    /// Whether the kernel has one of the files. The root of version 2 cannot tell, so a container
+    /// does that has the controller because of another limit.
+    fn beside_a_throttle(&self, trial: &mut Trial, major: u64, minor: u64) -> Result<bool, Stop> {
+        let throttle = json!([{"major": major, "minor": minor, "rate": 1_u64 << 30}]);
+        trial.set("/linux/resources/blockIO/throttleReadBpsDevice", throttle);
+        trial.probe(&["pause"]);
+        trial.run_until_ready()?;
+        let place = trial.cgroup_of("io");
+        let has = |place: &std::path::PathBuf| {
+            let has = |file: &&str| place.join(file).exists();
+            self.files.iter().any(has)
+        };
+        let found = place.as_ref().is_some_and(has);
+        trial.another()?;
+        Ok(found)
+    }
+
     /// In the container's cgroup, or refused where the kernel has none of the files.
-    fn set_or_refused(self, trial: &mut Trial, holds: impl Fn(&str) -> bool) -> Result<(), Stop> {
+    fn set_or_refused(
+        self,
+        trial: &mut Trial,
+        kernel_has: bool,
+        holds: impl Fn(&str) -> bool,
+    ) -> Result<(), Stop> {
         let controller = match trial.host().cgroup() {
             "v2" => "io",
             _ => "blkio",
         };
         hierarchy(trial, controller)?;
-        if kernel_has(trial, controller, self.files).is_err() {
+        if !kernel_has {
             let refusal = Refusal {
                 error: CANNOT_APPLY,
                 nothing: Some(UNCHANGED),
