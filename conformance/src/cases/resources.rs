@@ -10,6 +10,8 @@ use crate::trial::{Stop, Trial};
 
 const PIDS: &str = "config-linux.resources.pids.limit.effect";
 const CPUS: &str = "config-linux.resources.cpu.cpus.effect";
+const HIERARCHY: &str = "config-linux.resources.memory.useHierarchy.effect";
+const MEMS: &str = "config-linux.resources.cpu.mems.effect";
 const SHARES: &str = "config-linux.resources.cpu.shares.effect";
 
 pub(super) const CASES: &[Case] = &[
@@ -123,14 +125,12 @@ pub(super) const CASES: &[Case] = &[
         Some((&["memory.oom_control"], Found::Line("oom_kill_disable 0"))),
         None
     ),
-    limit!(
-        "memory/hierarchy-is-used",
-        "config-linux.resources.memory.useHierarchy.effect",
-        "memory",
-        || json!({"memory": {"useHierarchy": true}}),
-        Some((&["memory.use_hierarchy"], Found::Text("1"))),
-        None
-    ),
+    Case {
+        id: "memory/hierarchy-is-used",
+        judges: &[HIERARCHY],
+        needs: &[Need::SharedKernel, Need::Controller("memory")],
+        run: uses_hierarchy,
+    },
     Case {
         id: "cpu/shares-are-set",
         judges: &[SHARES],
@@ -183,15 +183,31 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::SharedKernel, Need::Controller("cpuset")],
         run: cpus,
     },
-    limit!(
-        "cpu/mems-are-those-listed",
-        "config-linux.resources.cpu.mems.effect",
-        "cpuset",
-        || json!({"cpu": {"mems": "0"}}),
-        Some((&["cpuset.mems"], Found::Text("0"))),
-        Some((&["cpuset.mems"], Found::Text("0")))
-    ),
+    Case {
+        id: "cpu/mems-are-those-listed",
+        judges: &[MEMS],
+        needs: &[Need::SharedKernel, Need::Controller("cpuset")],
+        run: mems,
+    },
 ];
+
+/// A cgroup below one that uses the hierarchy does so itself, as all do since Linux 5.11: there a
+/// runtime has nothing to do, and nothing could show whether it did.
+fn uses_hierarchy(trial: &mut Trial) -> Result<(), Stop> {
+    const FILE: &str = "memory.use_hierarchy";
+    let unified = hierarchy(trial, "memory")?;
+    let root = trial.host().controller("memory");
+    let root = root.map(|found| host::read(found.mount_point.join(FILE)));
+    if unified || root.is_none_or(|text| text.trim_end() != "0") {
+        return Err(Stop::Inapplicable(
+            "cgroup v1 whose memory hierarchy is a choice".into(),
+        ));
+    }
+    trial.set("/linux/resources/memory", json!({"useHierarchy": true}));
+    let text = text_in_cgroup(trial, "memory", &[FILE])?;
+    trial.expect(HIERARCHY, "1", text.trim_end())?;
+    trial.finish()
+}
 
 /// v1 has the number itself. For v2 two formulas are in use: only that more shares give more weight
 /// is judged.
@@ -222,18 +238,8 @@ fn shares(trial: &mut Trial) -> Result<(), Stop> {
 /// One CPU of those that the harness may use, and what the process may use then.
 fn cpus(trial: &mut Trial) -> Result<(), Stop> {
     hierarchy(trial, "cpuset")?;
-    let allowed = host::read("/proc/self/status")
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    // The last of the list: the first is what a runtime that counts CPUs would give too.
-    let cpu = allowed
-        .rsplit([',', '-'])
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let allowed = allowed("Cpus_allowed_list:");
+    let cpu = last(&allowed).to_owned();
     if cpu == allowed {
         return Err(Stop::Inapplicable("more than one CPU".into()));
     }
@@ -251,4 +257,31 @@ fn cpus(trial: &mut Trial) -> Result<(), Stop> {
         affinity,
     )?;
     trial.finish()
+}
+
+/// One memory node of those that the harness may use. Where there is but one, only v2 tells whether
+/// it was set: there a cgroup without nodes of its own shows none, and in v1 those of its parent.
+fn mems(trial: &mut Trial) -> Result<(), Stop> {
+    let unified = hierarchy(trial, "cpuset")?;
+    let allowed = allowed("Mems_allowed_list:");
+    let node = last(&allowed);
+    if node == allowed && !unified {
+        return Err(Stop::Inapplicable("more than one memory node".into()));
+    }
+    trial.set("/linux/resources/cpu/mems", node);
+    let text = text_in_cgroup(trial, "cpuset", &["cpuset.mems"])?;
+    trial.expect(MEMS, node, text.trim_end())?;
+    trial.finish()
+}
+
+/// A list of what the harness may use, from `/proc/self/status`.
+fn allowed(line: &str) -> String {
+    let status = host::read("/proc/self/status");
+    let list = status.lines().find_map(|text| text.strip_prefix(line));
+    list.unwrap_or_default().trim().to_owned()
+}
+
+/// The last number of a list: the first is what a runtime that counts would give too.
+fn last(list: &str) -> &str {
+    list.rsplit([',', '-']).next().unwrap_or_default()
 }

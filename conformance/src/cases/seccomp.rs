@@ -73,21 +73,10 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         run: |trial| {
             allow_all_but_getpriority(trial);
-            trial.probe(&[
-                "syscall-child",
-                "getpriority",
-                "0",
-                "0",
-                "then",
-                "syscall-child",
-                "getppid",
-            ]);
-            let lines = trial.run_to_end()?;
-            let refused = ending(told(&lines, "syscall-child", &["getpriority"])?);
-            trial.expect_in(ERRNO, "a call that no rule names", "EPERM", &refused)?;
-            trial.expect(DEFAULT_ERRNO_DEFAULT, "EPERM", refused)?;
-            let allowed = ending(told(&lines, "syscall-child", &["getppid"])?);
-            trial.expect_in(ALLOW, "a call that a rule names", "done", allowed)
+            let [ending, other] = endings_of_two_calls(trial)?;
+            trial.expect_that(ERRNO, !is_through(&ending), "getpriority fails", &ending)?;
+            trial.expect(DEFAULT_ERRNO_DEFAULT, "EPERM", ending)?;
+            trial.expect_in(ALLOW, "getppid, which a rule names", "done", other)
         },
     },
     Case {
@@ -271,20 +260,9 @@ struct Comparison {
 fn errno_is_eperm_by_default(trial: &mut Trial) -> Result<(), Stop> {
     let rule = json!({"names": ["getpriority"], "action": "SCMP_ACT_ERRNO"});
     filter(trial, "SCMP_ACT_ALLOW", json!([rule]));
-    trial.probe(&[
-        "syscall-child",
-        "getpriority",
-        "0",
-        "0",
-        "then",
-        "syscall-child",
-        "getppid",
-    ]);
-    let lines = trial.run_to_end()?;
-    let ending = ending(told(&lines, "syscall-child", &["getpriority"])?);
+    let [ending, other] = endings_of_two_calls(trial)?;
     trial.expect_that(ERRNO, !is_through(&ending), "getpriority fails", &ending)?;
     trial.expect(ERRNO_DEFAULT, "EPERM", ending)?;
-    let other = self::ending(told(&lines, "syscall-child", &["getppid"])?);
     trial.expect_in(
         ALLOW,
         "getppid, which only the default action hits",
@@ -383,6 +361,22 @@ pub(super) fn filter(trial: &mut Trial, default: &str, rules: Value) {
 fn allow_all_but_getpriority(trial: &mut Trial) {
     let rule = json!({"names": ALL_BUT_GETPRIORITY, "action": "SCMP_ACT_ALLOW"});
     filter(trial, "SCMP_ACT_ERRNO", json!([rule]));
+}
+
+/// Runs the container and tells how getpriority(2) ended in it, and getppid(2).
+fn endings_of_two_calls(trial: &mut Trial) -> Result<[Value; 2], Stop> {
+    trial.probe(&[
+        "syscall-child",
+        "getpriority",
+        "0",
+        "0",
+        "then",
+        "syscall-child",
+        "getppid",
+    ]);
+    let lines = trial.run_to_end()?;
+    let ending = |name| Ok(self::ending(told(&lines, "syscall-child", &[name])?));
+    Ok([ending("getpriority")?, ending("getppid")?])
 }
 
 /// Runs the container and tells how getpriority(2) ended in it, in a child that catches SIGSYS: a
