@@ -245,8 +245,13 @@ pub(super) fn is_readable(descriptor: BorrowedFd<'_>, deadline: Instant) -> bool
             .as_millis()
             .min(1000);
         let timeout = PollTimeout::from(left as u16);
-        match poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], timeout) {
-            Ok(ready) if ready > 0 => return true,
+        let mut one = [PollFd::new(descriptor, PollFlags::POLLIN)];
+        match poll(&mut one, timeout) {
+            // A notification's descriptor hangs up, and is not readable, when the container is gone.
+            Ok(ready) if ready > 0 => {
+                let events = one[0].revents();
+                return events.is_some_and(|events| events.contains(PollFlags::POLLIN));
+            }
             Ok(_) | Err(nix::Error::EINTR) if Instant::now() < deadline => {}
             _ => return false,
         }
