@@ -72,7 +72,6 @@ pub(super) const CASES: &[Case] = &[
         needs: &[Need::SharedKernel, Need::Capability("CAP_SYS_NICE")],
         run: |trial| {
             real_time(trial)?;
-            // A thousandth of a CPU, so that many of them fit.
             let asked = json!({
                 "policy": "SCHED_DEADLINE", "runtime": RUNTIME_NS, "deadline": 50_000_000,
                 "period": 100_000_000,

@@ -223,6 +223,9 @@ pub(super) fn receive(stream: &UnixStream, deadline: Instant) -> Result<Message,
             .map_err(|errno| Stop::Broken(format!("cmsgs: {errno}")))?;
         for control in controls {
             if let ControlMessageOwned::ScmRights(descriptors) = control {
+                if !message.text.is_empty() {
+                    message.late += descriptors.len();
+                }
                 message
                     .descriptors
                     .extend(descriptors.into_iter().map(crate::sys::own));

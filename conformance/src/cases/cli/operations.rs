@@ -117,6 +117,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
         judges: &[STDIO, SILENT],
         needs: &[],
         run: |trial| {
+            trial.probe(&["observe", "--", "to the streams"]);
             let exit = trial.create()?;
             trial.expect_success(STDIO, "create", &exit)?;
             if !exit.succeeded() {
