@@ -29,6 +29,7 @@ async function open(url, options = {}) {
   page.on("pageerror", (error) => wrong.push(String(error)));
   page.on("request", (request) => /^(file|data):/.test(request.url()) || wrong.push(`request: ${request.url()}`));
   await page.goto(url);
+  await page.waitForFunction(() => performance.getEntriesByName("shown").length > 0);
   return { page, done: async () => { await context.close(); assert.deepEqual(wrong, []); } };
 }
 

@@ -8,9 +8,17 @@ function follow() {
   else closeCell();
 }
 
-showHead();
-showFilters();
-follow();
+function start() {
+  showHead();
+  showFilters();
+  follow();
+  performance.mark("shown");
+}
+
+// The heading is painted first, and what follows that frame is the page's own work. A page that is
+// not seen has no frames.
+if (document.hidden) start();
+else requestAnimationFrame(() => setTimeout(start));
 
 addEventListener("hashchange", follow);
 dialog.addEventListener("close", onClosed);
@@ -27,4 +35,3 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   document.querySelector("#filters [name=q]").focus();
 });
-performance.mark("shown");
