@@ -58,6 +58,8 @@ pub struct Waiver {
     pub clauses: Vec<String>,
     /// The case's verdict.
     pub verdict: WaiverVerdict,
+    /// Whether the failure depends on timing, so that the case may also end as if there were none.
+    pub sometimes: bool,
     /// On which hosts.
     pub when: When,
     /// What is seen, for readers.
@@ -188,6 +190,8 @@ struct WrittenWaiver {
     clauses: Spanned<Vec<Spanned<String>>>,
     verdict: WaiverVerdict,
     #[serde(default)]
+    sometimes: bool,
+    #[serde(default)]
     when: WrittenWhen,
     observed: Option<String>,
     reason: Spanned<String>,
@@ -297,6 +301,7 @@ impl Reader<'_> {
             line,
             case: case.clone(),
             verdict: written.verdict,
+            sometimes: written.sometimes,
             when: self.when(written.when)?,
             observed: written.observed,
             reason: reason.to_owned(),

@@ -233,6 +233,29 @@ const RULE: Rule = Rule {
 };
 
 #[test]
+fn a_failure_that_depends_on_timing_may_be_absent_and_not_another() {
+    use Verdict::{Fail, Pass, Timeout, Unsupported};
+    for (verdict, broken, always, sometimes) in [
+        (Fail, &["x"][..], true, true),
+        (Pass, &[], false, true),
+        (Unsupported, &[], false, true),
+        (Fail, &["y"], false, false),
+        (Timeout, &["x"], false, false),
+    ] {
+        for (line, as_expected) in [
+            ("sometimes = false", always),
+            ("sometimes = true", sometimes),
+        ] {
+            let file = parse(&with(&format!("clauses = [\"x\"]\n{line}"))).unwrap();
+            let mut run = run(vec![case("a/one", verdict, broken)]);
+            judge(&mut run, &[file], FailLevel::Must, &host(), &[]);
+            let seen = run.cases[0].as_expected;
+            assert_eq!(seen, as_expected, "{line}: {verdict:?} of {broken:?}");
+        }
+    }
+}
+
+#[test]
 fn verdicts_are_expected_or_not() {
     use Verdict::{Broken, Fail, Inapplicable, Pass, Timeout, Unsupported, Warn};
     let x: &[&str] = &["x"];

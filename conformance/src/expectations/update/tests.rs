@@ -109,6 +109,23 @@ fn an_entry_goes_only_if_no_host_fails_it() {
 }
 
 #[test]
+fn an_entry_for_what_happens_sometimes_stays() {
+    let passing = results("v1", vec![case("b/same", Verdict::Pass, &[])]);
+    let failing = results(
+        "v1",
+        vec![case("b/same", Verdict::Fail, &["x.two", "x.three"])],
+    );
+    let file = FILE.replace("link =", "sometimes = true\nlink =");
+    for seen in [vec![passing.clone()], vec![failing.clone(), passing]] {
+        let update = updated(Some(&file), &seen);
+        assert_eq!(update.changes, 0, "{:?}", update.notes);
+        assert_eq!(update.text, file);
+    }
+    let otherwise = results("v1", vec![case("b/same", Verdict::Fail, &["x.two"])]);
+    assert_eq!(updated(Some(&file), &[otherwise, failing]).changes, 0);
+}
+
+#[test]
 fn entries_without_order_get_new_ones_at_the_end() {
     let head = "format = 1\n";
     let entry = |case: &str| {
