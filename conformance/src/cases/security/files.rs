@@ -91,8 +91,12 @@ pub(in crate::cases) const CASES: &[Case] = &[
             let says = "refused, or the link's target is not read at the masked path";
             trial.expect_that(clause, observed != "victim", says, observed)?;
             let victim = std::fs::read_to_string(root.join("victim")).unwrap_or_default();
-            let what = "the file that the link points to, after a write to the masked path";
-            trial.expect_in(clause, what, "victim", victim)
+            // Some runtimes open the container's /dev/null for its standard streams, so that what the
+            // probe prints lands in that file, too: another matter, and not at its start once the
+            // write has been there.
+            let says =
+                "what is written to the masked path is not at the start of the link's target";
+            trial.expect_that(clause, !victim.starts_with("changed"), says, victim)
         },
     },
     Case {
