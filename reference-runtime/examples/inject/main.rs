@@ -10,6 +10,7 @@ compile_error!("the tracer knows the registers of x86_64 only");
 
 mod bundle;
 mod fault;
+mod interrupt;
 mod remains;
 mod sweep;
 mod sys;

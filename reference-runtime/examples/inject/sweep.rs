@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::bundle::Variant;
 use crate::fault::{self, Fault};
+use crate::interrupt::Trials;
 use crate::tracer::{Report, Trace};
 use crate::trial::{self, Ending, Fail, Operation, Outcome, Trial};
 use clap::ValueEnum;
@@ -41,10 +42,12 @@ pub(crate) fn answer_trial(arguments: &[String]) -> io::Result<()> {
 }
 
 fn try_sweep(options: &Options) -> io::Result<bool> {
+    let place = std::env::temp_dir().join(format!("inject-{}", std::process::id()));
     let mut sweep = Sweep {
         options,
         runtime: find(&options.runtime)?,
-        place: std::env::temp_dir().join(format!("inject-{}", std::process::id())),
+        trials: Trials::take_over(&place)?,
+        place,
         next: AtomicUsize::new(0),
         startup: BTreeMap::new(),
     };
@@ -77,6 +80,7 @@ fn find(runtime: &PathBuf) -> io::Result<PathBuf> {
 struct Sweep<'a> {
     options: &'a Options,
     runtime: PathBuf,
+    trials: &'static Trials,
     place: PathBuf,
     /// The number of the next trial's directory.
     next: AtomicUsize,
@@ -319,12 +323,19 @@ impl Sweep<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let dir = self.place.join(number.to_string());
         fs::create_dir(&dir)?;
-        let output = Command::new(std::env::current_exe()?)
-            .arg("trial")
-            .arg(&dir)
-            .arg(serde_json::to_string(&trial)?)
-            .stdin(Stdio::null())
-            .output()?;
+        let child = self.trials.begin(
+            Command::new(std::env::current_exe()?)
+                .arg("trial")
+                .arg(&dir)
+                .arg(serde_json::to_string(&trial)?)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )?;
+        let pid = child.id();
+        let output = child.wait_with_output();
+        self.trials.ended(pid);
+        let output = output?;
         // Here, where no mount that the trial left can be seen.
         fs::remove_dir_all(&dir)?;
         serde_json::from_slice(&output.stdout).map_err(|_| {

@@ -157,6 +157,40 @@ pub(crate) fn kill(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// The signals by which a user or a service ends a program.
+fn endings() -> libc::sigset_t {
+    // SAFETY: all-zero is a value of this set, which the first call then makes empty; the others
+    // add valid signals.
+    unsafe {
+        let mut set = zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        set
+    }
+}
+
+/// Blocks SIGINT, SIGTERM and SIGHUP in this thread and those that it begins. A program that
+/// `Command` executes has them unblocked again.
+pub(crate) fn block_endings() -> io::Result<()> {
+    let set = endings();
+    // SAFETY: the set is initialised, and the old one is not asked for.
+    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, null_mut()) } {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Waits for one of the signals that are blocked, and tells which.
+pub(crate) fn wait_for_ending() -> i32 {
+    let set = endings();
+    let mut signal = 0;
+    // SAFETY: the set is initialised; the kernel writes one int.
+    unsafe { libc::sigwait(&raw const set, &raw mut signal) };
+    signal
+}
+
 /// Stops this process until its tracer goes on.
 pub(crate) fn stop_self() {
     // SAFETY: takes a number only.

@@ -5,6 +5,7 @@
 
 use crate::bundle::{Bundle, TOLD, Variant};
 use crate::fault::{Effect, Fault};
+use crate::interrupt::id_of_trial;
 use crate::remains::{Remains, descendants, wait_until};
 use crate::sys;
 use crate::tracer::{Report, Trace};
@@ -99,8 +100,7 @@ pub(crate) fn run(trial: &Trial, dir: &Path) -> io::Result<Outcome> {
     if trial.hide_v2 {
         sys::hide(Path::new("/sys/fs/cgroup/unified"))?;
     }
-    // No other trial's id has this one as a part.
-    let id = format!("inject-{}-trial", std::process::id());
+    let id = id_of_trial(std::process::id());
     let bundle = Bundle::make(dir, &id, trial.variant)?;
     let console = bundle.console_socket();
     // What waits to be accepted keeps the terminal open.
