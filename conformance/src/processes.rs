@@ -3,10 +3,11 @@
 //! Nothing is signalled unless it is shown to be a descendant: the subject's word for a pid is
 //! never enough.
 
+pub(crate) mod freezer;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -85,7 +86,10 @@ pub fn wait_until_gone(pid: Pid, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-fn poll_readable(fd: std::os::fd::BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+pub(crate) fn poll_readable(
+    fd: std::os::fd::BorrowedFd<'_>,
+    timeout: Duration,
+) -> io::Result<bool> {
     let timeout = PollTimeout::try_from(timeout.as_millis().min(60_000) as u16 as i32)
         .unwrap_or(PollTimeout::ZERO);
     match nix::poll::poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
@@ -171,34 +175,35 @@ pub fn hold_descendants(ancestor: i32) -> Vec<std::os::fd::OwnedFd> {
 
 /// Ends every descendant of `ancestor`, again until none is left or the deadline has come.
 pub fn kill_descendants(ancestor: i32, deadline: Instant) -> bool {
+    if ancestor == INIT && std::process::id() as i32 == INIT {
+        // All that is in this pid namespace; at one stroke, which a process that forks without end
+        // cannot outrun.
+        let _ = nix::sys::signal::kill(Pid::from_raw(-1), Signal::SIGKILL);
+        reap_orphans(None);
+    }
     loop {
-        let victims = descendants(ancestor);
-        if victims.is_empty() {
-            return true;
-        }
+        // As many as there are descriptors for; the others in the next round.
+        let victims = hold_descendants(ancestor);
         for victim in &victims {
-            let Ok(pidfd) = sys::pidfd_open(Pid::from_raw(victim.pid)) else {
-                continue;
-            };
-            // The pid may have been taken over since the list was made; a pidfd cannot be, so
-            // descent is shown once more with it held.
-            if descendants(ancestor)
-                .iter()
-                .any(|process| process.pid == victim.pid)
-            {
-                let _ = sys::pidfd_send_signal(pidfd.as_fd(), Signal::SIGKILL);
-            }
+            let _ = sys::pidfd_send_signal(victim.as_fd(), Signal::SIGKILL);
         }
-        for victim in victims {
-            let step = deadline.min(Instant::now() + TICK);
-            let _ = wait_until_gone(Pid::from_raw(victim.pid), step);
+        let step = deadline.min(Instant::now() + TICK);
+        for victim in &victims {
+            let left = step.saturating_duration_since(Instant::now());
+            let _ = poll_readable(victim.as_fd(), left);
         }
         reap_orphans(None);
-        if Instant::now() >= deadline {
-            return descendants(ancestor).is_empty();
+        let left = descendants(ancestor);
+        if left.is_empty() || Instant::now() >= deadline {
+            return left.is_empty();
         }
+        left.iter()
+            .for_each(|process| freezer::release(process.pid));
     }
 }
+
+/// The pid of a pid namespace's first process, which is every other one's ancestor.
+const INIT: i32 = 1;
 
 fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
@@ -231,11 +236,6 @@ fn parse_stat(stat: &str) -> Option<Process> {
 /// Name of a signal number (`SIGKILL`), or the number in words.
 pub fn signal_name(number: i32) -> String {
     Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |s| s.as_str().into())
-}
-
-/// Size of a file in bytes, 0 if it cannot be told.
-pub fn size_of(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
 /// Tests that make children hold this: reaping orphans would take another test's.

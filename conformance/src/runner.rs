@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oci_runtime_schemas::SpecVersion;
 
@@ -161,7 +161,7 @@ impl Bench {
             probe: self.probe.clone(),
             cgroup: format!("{}/{number}", self.directory.cgroup()),
             operation_seconds: known.operation_seconds(),
-            id_prefix: format!("oct-{}-{number}", self.directory.tag().to_lowercase()),
+            id_prefix: format!("{}{number}", self.directory.ids()),
             directory,
             task: None,
         })
@@ -758,11 +758,6 @@ pub(crate) fn shuffled<T>(mut cases: Vec<T>, seed: u64) -> Vec<T> {
         cases.swap(place, (state % (place as u64 + 1)) as usize);
     }
     cases
-}
-
-/// Time that a whole trial may take before the harness is at fault: many operations' worth.
-fn trial_limit(job: &Job) -> Duration {
-    Duration::from_secs_f64(job.operation_seconds * 30.0)
 }
 
 /// Labels of several subjects made unlike each other, for reports that put them side by side.

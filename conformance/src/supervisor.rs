@@ -9,13 +9,16 @@
 //! Where the host gives no namespaces, the keeper is a child subreaper instead, and processes are
 //! ended by walking the tree.
 
+mod floods;
+
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
@@ -65,7 +68,7 @@ fn supervise() -> i32 {
         }
         Ok(ForkResult::Parent { child }) => {
             drop(answer);
-            stand_by(child, &waited_for)
+            stand_by(child, &waited_for, &job, fenced.is_ok())
         }
         Err(error) => {
             let halt = Halt::Broken(format!("fork of the trial's keeper: {error}"));
@@ -97,29 +100,51 @@ fn receive() -> std::io::Result<(Job, OwnedFd)> {
     Ok((job, answer))
 }
 
-/// Waits until the keeper has ended, or ends it when the runner says so (SIGTERM).
-fn stand_by(keeper: Pid, signals: &SigSet) -> i32 {
+/// Waits until the keeper has ended, or ends it when the runner says so (SIGTERM). Meanwhile it
+/// keeps what the subject writes within bounds.
+fn stand_by(keeper: Pid, signals: &SigSet, job: &Job, fenced: bool) -> i32 {
+    let Ok(signals) = SignalFd::with_flags(signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    else {
+        let _ = kill(keeper, Signal::SIGKILL);
+        return 3;
+    };
     loop {
-        match signals.wait() {
-            Ok(Signal::SIGTERM) => {
-                // In a pid namespace this ends everything below it; elsewhere the tree is walked.
-                processes::kill_descendants(
-                    keeper.as_raw(),
-                    Instant::now() + Duration::from_secs(5),
-                );
-                let _ = kill(keeper, Signal::SIGKILL);
-                let _ = waitpid(keeper, None);
+        let _ = processes::poll_readable(signals.as_fd(), TICK);
+        while let Ok(Some(signal)) = signals.read_signal() {
+            if signal.ssi_signo == Signal::SIGTERM as u32 {
+                end(keeper, job, fenced);
                 return 1;
             }
-            _ => {
-                if let Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) =
-                    waitpid(keeper, Some(nix::sys::wait::WaitPidFlag::WNOHANG))
-                {
-                    return 0;
-                }
-            }
         }
+        if has_ended(keeper) {
+            return 0;
+        }
+        floods::bound(&job.directory.join("steps"));
     }
+}
+
+/// How often what the subject writes is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Ends the keeper with all below it. In a pid namespace its end is everybody's, and `/proc` shows
+/// that namespace, in which our pids are others'; elsewhere the tree is walked.
+fn end(keeper: Pid, job: &Job, fenced: bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    if !fenced {
+        processes::kill_descendants(keeper.as_raw(), deadline);
+    }
+    let _ = kill(keeper, Signal::SIGKILL);
+    trial::thaw_cgroups(job);
+    while !has_ended(keeper) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn has_ended(child: Pid) -> bool {
+    matches!(
+        waitpid(child, Some(nix::sys::wait::WaitPidFlag::WNOHANG)),
+        Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(nix::Error::ECHILD)
+    )
 }
 
 /// Gives this process's future children namespaces of their own.
@@ -201,25 +226,24 @@ fn furnish(job: &Job, fenced: bool) -> Result<(), String> {
 }
 
 /// Hides a v2 hierarchy that is mounted beside v1 ones.
+///
+/// Below it is the host's own tmpfs of mount points, and a subject that goes by `/proc/self/cgroup`,
+/// which cannot be made to hide the hierarchy, writes there as if it still were a hierarchy (crun
+/// makes the directories, and a plain file `cgroup.procs`). So a small one of the trial's own is
+/// laid over it, which ends with the trial.
 fn hide_unified() -> Result<(), String> {
     let whole = crate::host::Host::look(View::Host);
     if whole.cgroup() != "hybrid" {
         return Ok(());
     }
     for hierarchy in whole.cgroups.iter().filter(|hierarchy| hierarchy.unified) {
-        // In a user namespace inherited mounts are locked; there something is laid over it.
-        umount2(&hierarchy.mount_point, MntFlags::MNT_DETACH)
-            .or_else(|_| {
-                let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-                let tmpfs = Some("tmpfs");
-                mount(tmpfs, &hierarchy.mount_point, tmpfs, flags, None::<&str>)
-            })
-            .map_err(|errno| {
-                format!(
-                    "umount2 or mount of a tmpfs on {:?}: {errno}",
-                    hierarchy.mount_point
-                )
-            })?;
+        let point = &hierarchy.mount_point;
+        // In a user namespace inherited mounts are locked, and stay below.
+        let _ = umount2(point, MntFlags::MNT_DETACH);
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        let (kind, options) = (Some("tmpfs"), Some("size=1m,mode=755"));
+        mount(kind, point, kind, flags, options)
+            .map_err(|errno| format!("mount(\"tmpfs\", {point:?}, \"tmpfs\"): {errno}"))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! and says what it expected of which clause. Everything that depends on the subject's answers is
 //! an observation; only what the harness itself got wrong is an error of the harness.
 
+mod files;
 mod findings;
 mod leaks;
 mod operations;
@@ -25,7 +26,7 @@ use crate::processes;
 use crate::results::{Finding, Step};
 
 pub use findings::{Refusal, When};
-pub(crate) use leaks::remove_cgroup;
+pub(crate) use leaks::{remove_cgroup, remove_strays, thaw_cgroups};
 pub(crate) use operations::lines_of;
 pub use operations::{Exit, State, Surroundings, quote};
 pub use terminal::Terminal;
@@ -33,6 +34,12 @@ pub use terminal::Terminal;
 /// How long things may take to go after an operation has returned: a process that is dying, a
 /// cgroup that is being released.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How many times as long as one operation the whole trial may take, and what of that is for ending
+/// what is left of its containers.
+const ALL_OPERATIONS: f64 = 60.0;
+/// See [`ALL_OPERATIONS`].
+const LAST_OPERATIONS: f64 = 3.0;
 
 /// The clause that delete breaks by refusing a stopped container, whatever the container was for.
 const DELETE: &str = "runtime.delete.resources";
@@ -63,6 +70,8 @@ pub enum Stop {
     NoReport(String),
     /// The subject did not end an operation in time.
     Timeout(String),
+    /// The subject has taken away what the trial stands on, such as its directory.
+    Undermined(String),
     /// Found on the way: the host or the subject lacks what the case needs.
     Inapplicable(String),
     /// The harness failed.
@@ -73,6 +82,8 @@ pub enum Stop {
 #[derive(Debug)]
 pub(crate) struct Tracked {
     bundle: Bundle,
+    /// Create was called, whatever came of it.
+    tried: bool,
     created: bool,
     deleted: bool,
     /// Ended in whatever way worked: what is left of it is no finding against delete.
@@ -101,6 +112,8 @@ pub struct Trial<'a> {
     /// The operation that the subject refused and that the case needed.
     refused: Option<&'static str>,
     quiet: bool,
+    /// No operation goes on beyond this.
+    end_by: Instant,
 }
 
 impl Deref for Trial<'_> {
@@ -114,6 +127,18 @@ impl DerefMut for Trial<'_> {
     fn deref_mut(&mut self) -> &mut Bundle {
         &mut self.containers[self.current].bundle
     }
+}
+
+/// The time that a number of operations may take.
+fn operations(job: &Job, count: f64) -> Duration {
+    Duration::from_secs_f64(job.operation_seconds * count)
+}
+
+/// Time after which a trial is the harness's fault: one in which the subject takes all the time that
+/// it is given ends before.
+pub(crate) fn limit(job: &Job) -> Duration {
+    let graces = GRACE * 10;
+    operations(job, ALL_OPERATIONS + 4.0 * LAST_OPERATIONS) + graces
 }
 
 /// Runs a case to its outcome and leaves nothing behind.
@@ -171,6 +196,7 @@ impl<'a> Trial<'a> {
             refused_at: None,
             refused: None,
             quiet: false,
+            end_by: Instant::now() + operations(job, ALL_OPERATIONS),
         };
         trial.another().map_err(|stop| format!("{stop:?}"))?;
         trial.rebase();
@@ -186,8 +212,12 @@ impl<'a> Trial<'a> {
         let number = self.containers.len();
         let id = format!("{}-{}", self.job.id_prefix, number + 1);
         let directory = self.job.directory.join((number + 1).to_string());
-        bundle::make(&directory, &self.job.probe)
-            .map_err(|error| Stop::Broken(format!("bundle {}: {error}", directory.display())))?;
+        bundle::make(&directory, &self.job.probe).map_err(|error| {
+            match self.job.probe.is_file() && !self.containers.is_empty() {
+                true => files::blame("make the bundle", &directory, &error),
+                false => Stop::Broken(format!("bundle {}: {error}", directory.display())),
+            }
+        })?;
         let root = self.job.host.root();
         let base = Base {
             version: &self.judged.to_string(),
@@ -201,6 +231,7 @@ impl<'a> Trial<'a> {
         };
         self.containers.push(Tracked {
             bundle,
+            tried: false,
             created: false,
             deleted: false,
             given_up: false,
@@ -276,7 +307,7 @@ impl<'a> Trial<'a> {
 
     /// A fresh deadline for one operation.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + Duration::from_secs_f64(self.job.operation_seconds)
+        self.end_by.min(Instant::now() + operations(self.job, 1.0))
     }
 
     /// Creates and starts the current container, waits until its process has ended, reads the
@@ -369,6 +400,16 @@ impl<'a> Trial<'a> {
                     json!("a report"),
                     json!(why),
                     "what the program tells",
+                );
+            }
+            Stop::Undermined(what) => {
+                let clause = self.case.judges[0];
+                self.record(
+                    clause,
+                    false,
+                    json!("the files of the trial and of the bundle are as the harness made them"),
+                    json!(what),
+                    "an operation has taken away, or replaced, what is not the runtime's",
                 );
             }
             Stop::ControlRefused {
@@ -473,12 +514,23 @@ impl<'a> Trial<'a> {
     fn release(&mut self) {
         let current = self.current;
         self.quiet = true;
+        // A subject that hangs is not waited for once more for each container.
+        let end_by = Instant::now() + operations(self.job, LAST_OPERATIONS);
+        let end_by = std::mem::replace(&mut self.end_by, end_by);
         for number in 0..self.containers.len() {
             let container = &self.containers[number];
-            if !container.created || container.deleted || container.given_up {
+            if container.deleted || container.given_up {
                 continue;
             }
             self.current = number;
+            if !container.created {
+                // Where it keeps its state is out of the trial's reach, and it may have kept some.
+                if container.tried && !self.profile.takes_root {
+                    let id = container.bundle.id.clone();
+                    let _ = self.operation(&["delete", "--force", &id]);
+                }
+                continue;
+            }
             if matches!(self.kill("KILL"), Ok(exit) if exit.succeeded()) {
                 let _ = self.wait_exit();
             }
@@ -487,6 +539,7 @@ impl<'a> Trial<'a> {
                 let _ = self.operation(&["delete", "--force", &id]);
             }
         }
+        self.end_by = end_by;
         self.quiet = false;
         self.current = current;
     }
@@ -504,8 +557,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// [`Stop::Broken`] if the file system refuses.
     pub fn write_file(&mut self, path: &Path, text: &str) -> Result<(), Stop> {
-        std::fs::write(path, text)
-            .map_err(|error| Stop::Broken(format!("write {}: {error}", path.display())))
+        files::write_regular(path, text).map_err(|error| files::blame("write", path, &error))
     }
 
     /// The records of the hooks that ran, in order; none if no hook ran.
@@ -514,13 +566,13 @@ impl<'a> Trial<'a> {
     /// [`Stop::Broken`] if the record cannot be read for a reason of ours.
     pub fn hook_records(&self) -> Result<Vec<oci_probe::HookRecord>, Stop> {
         let path = self.out().join("hooks");
-        match std::fs::read(&path) {
-            Ok(raw) => Ok(String::from_utf8_lossy(&raw)
+        match files::read_regular(&path, 8 * 1024 * 1024) {
+            Ok((text, _)) => Ok(text
                 .lines()
                 .filter_map(|line| serde_json::from_str(line).ok())
                 .collect()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Stop::Broken(format!("read {}: {error}", path.display()))),
+            Err(error) => Err(files::blame("read", &path, &error)),
         }
     }
 }

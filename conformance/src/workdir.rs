@@ -69,6 +69,11 @@ impl RunDirectory {
         format!("{PREFIX}{}", self.tag)
     }
 
+    /// What the ids of all its containers begin with.
+    pub fn ids(&self) -> String {
+        ids(&self.tag)
+    }
+
     /// Writes an executable file into the directory.
     ///
     /// # Errors
@@ -144,6 +149,15 @@ fn lock(path: &Path) -> io::Result<Option<Flock<std::fs::File>>> {
     }
 }
 
+fn ids(tag: &str) -> String {
+    format!("oct-{}-", tag.to_lowercase())
+}
+
+/// Whether a directory or a cgroup of this name is a run's.
+pub(crate) fn is_of_a_run(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 fn tag_of(path: &Path) -> String {
     path.file_name()
         .and_then(|name| name.to_str())
@@ -156,6 +170,7 @@ fn remove(path: &Path, tag: &str, cgroup_roots: &[PathBuf]) {
     for root in cgroup_roots {
         trial::remove_cgroup(&root.join(format!("{PREFIX}{tag}")));
     }
+    trial::remove_strays(cgroup_roots.iter(), &ids(tag));
     remove_tree(path);
 }
 

@@ -10,9 +10,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::interrupt::Interrupts;
-use super::trial_limit;
 use crate::job::{Halt, Job, Outcome};
-use crate::supervisor;
+use crate::{processes, supervisor, sys, trial};
+
+/// How long a supervisor may take to end when its answer has come, or when it is told to end.
+const LAST_MOMENTS: Duration = Duration::from_secs(30);
 
 /// Runs a job under a supervisor to its outcome; whatever happens, nothing of it lives on.
 pub(super) fn run(job: &Job, interrupts: &Interrupts) -> Outcome {
@@ -48,15 +50,19 @@ fn supervise(job: &Job, interrupts: &Interrupts) -> Result<Outcome, String> {
     let mut answer = Vec::new();
     let mut in_time = true;
     if let Some(mut stdout) = child.stdout.take() {
-        in_time = read_until(&mut stdout, &mut answer, started + trial_limit(job));
+        in_time = read_until(&mut stdout, &mut answer, started + trial::limit(job));
     }
     interrupts.forget(pid);
-    if !in_time {
+    let waiting = |error| format!("wait for the supervisor: {error}");
+    if !in_time || !ends(pid).map_err(waiting)? {
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        if !ends(pid).map_err(waiting)? {
+            return Err(format!(
+                "the trial's processes do not die: see those below process {pid}"
+            ));
+        }
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("wait for the supervisor: {error}"))?;
+    let status = child.wait().map_err(waiting)?;
     if interrupts.came() {
         return Err("interrupted".into());
     }
@@ -64,7 +70,7 @@ fn supervise(job: &Job, interrupts: &Interrupts) -> Result<Outcome, String> {
     if !in_time {
         return Err(format!(
             "the trial did not end within {:?}",
-            trial_limit(job)
+            trial::limit(job)
         ));
     }
     serde_json::from_slice(&answer).map_err(|error| {
@@ -74,6 +80,20 @@ fn supervise(job: &Job, interrupts: &Interrupts) -> Result<Outcome, String> {
             said.trim()
         )
     })
+}
+
+/// Waits for a child to end, and not for ever: a process that the kernel cannot end keeps its pid
+/// namespace, and with it the supervisor.
+fn ends(child: i32) -> std::io::Result<bool> {
+    let pidfd = sys::pidfd_open(Pid::from_raw(child))?;
+    let deadline = Instant::now() + LAST_MOMENTS;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ended = processes::poll_readable(pidfd.as_fd(), left)?;
+        if ended || left.is_zero() {
+            return Ok(ended);
+        }
+    }
 }
 
 /// Reads to the end; `false` if the deadline came first.

@@ -7,7 +7,9 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::{GRACE, Trial};
-use crate::{host, processes};
+use crate::job::Job;
+use crate::processes::freezer;
+use crate::{host, processes, workdir};
 
 /// The clause that an operation's error breaks by leaving something behind.
 const GENERAL: &str = "runtime.errors.unchanged";
@@ -110,7 +112,13 @@ impl Trial<'_> {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            for path in below(&parent, 8).into_iter().filter(|path| path.is_dir()) {
+            let strays = strays(&hierarchy.mount_point, &self.ids());
+            let strays = strays.iter().flat_map(|stray| {
+                let inner = below(stray, 8);
+                std::iter::once(stray.clone()).chain(inner)
+            });
+            let own = below(&parent, 8).into_iter().chain(strays);
+            for path in own.filter(|path| path.is_dir()) {
                 let relative = path
                     .strip_prefix(&hierarchy.mount_point)
                     .unwrap_or(&path)
@@ -156,6 +164,27 @@ impl Trial<'_> {
             );
             self.baseline.judged.extend(left);
         }
+        self.judge_bundles();
+    }
+
+    /// A bundle that has gone breaks delete's clause too, whichever operation took it away.
+    fn judge_bundles(&mut self) {
+        const CLAUSE: &str = "runtime.delete.foreign-resources";
+        let gone: Vec<String> = self
+            .containers
+            .iter()
+            .filter(|container| container.deleted)
+            .map(|container| &container.bundle.directory)
+            .filter(|bundle| !bundle.join("config.json").is_file())
+            .map(|bundle| bundle.display().to_string())
+            .filter(|bundle| !self.baseline.judged.contains(bundle))
+            .collect();
+        if !gone.is_empty() {
+            self.implicit.push(CLAUSE);
+            let what = "bundles that are gone, which the runtime did not make";
+            self.record(CLAUSE, false, json!([]), json!(gone), what);
+            self.baseline.judged.extend(gone);
+        }
     }
 
     /// The trial's cgroups that exist, in every hierarchy, parents before children.
@@ -186,6 +215,63 @@ impl Trial<'_> {
         for hierarchy in &self.job.host.cgroups {
             remove_cgroup(&hierarchy.mount_point.join(&self.job.cgroup));
         }
+        let mounts = self.job.host.cgroups.iter().map(|h| &h.mount_point);
+        remove_strays(mounts, &self.ids());
+    }
+
+    /// What every id of the trial's containers begins with.
+    fn ids(&self) -> String {
+        format!("{}-", self.job.id_prefix)
+    }
+}
+
+/// Cgroups that bear the name of a container of ours outside of what is the run's own: a runtime
+/// chooses the place if the configuration names none, and a wrong one does so if it names one.
+fn strays(mount_point: &Path, ids: &str) -> Vec<PathBuf> {
+    fn search(directory: &Path, ids: &str, depth: usize, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = std::fs::read_dir(directory) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || workdir::is_of_a_run(&name) {
+                continue;
+            }
+            if name.contains(ids) {
+                found.push(entry.path());
+            } else if depth > 1 {
+                search(&entry.path(), ids, depth - 1, found);
+            }
+        }
+    }
+    // As deep as a service manager's slices are.
+    const DEPTH: usize = 5;
+    let mut found = Vec::new();
+    search(mount_point, ids, DEPTH, &mut found);
+    found
+}
+
+/// Removes cgroups that bear ids of ours, wherever they are.
+pub(crate) fn remove_strays<'a>(mount_points: impl Iterator<Item = &'a PathBuf>, ids: &str) {
+    for mount_point in mount_points {
+        for stray in strays(mount_point, ids) {
+            remove_cgroup(&stray);
+        }
+    }
+}
+
+/// Thaws all of a trial's cgroups, so that the processes in them can die.
+pub(crate) fn thaw_cgroups(job: &Job) {
+    for hierarchy in &job.host.cgroups {
+        let mut parents = strays(&hierarchy.mount_point, &format!("{}-", job.id_prefix));
+        parents.push(hierarchy.mount_point.join(&job.cgroup));
+        for parent in parents {
+            freezer::thaw(&parent);
+            below(&parent, 16)
+                .iter()
+                .for_each(|path| freezer::thaw(path));
+        }
     }
 }
 
@@ -195,6 +281,7 @@ pub(crate) fn remove_cgroup(directory: &Path) {
     let mut all = below(directory, 16);
     all.retain(|path| path.is_dir());
     all.insert(0, directory.to_owned());
+    all.iter().for_each(|path| freezer::thaw(path));
     let deadline = Instant::now() + GRACE;
     for path in all.iter().rev() {
         while let Err(error) = std::fs::remove_dir(path) {

@@ -4,7 +4,6 @@
 //! outlives create, and nobody who keeps them open can hold the harness up.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -15,6 +14,7 @@ use nix::unistd::Pid;
 use oci_probe::Line;
 use serde_json::{Value, json};
 
+use super::files::{self, Output, blame};
 use super::{PAUSE, Stop, Trial};
 use crate::processes::{self, Ending};
 use crate::results::{OUTPUT_LIMIT, Step};
@@ -142,8 +142,7 @@ impl Trial<'_> {
     pub fn write_config(&mut self) -> Result<(), Stop> {
         let path = self.directory.join("config.json");
         let text = serde_json::to_string_pretty(&self.config).unwrap_or_default();
-        std::fs::write(&path, text)
-            .map_err(|error| Stop::Broken(format!("write {}: {error}", path.display())))
+        files::write_regular(&path, &text).map_err(|error| blame("write", &path, &error))
     }
 
     /// `create --bundle B --pid-file F ID` with the current configuration.
@@ -197,12 +196,11 @@ impl Trial<'_> {
             .job
             .directory
             .join(format!("steps/{}.out", self.steps.len()));
+        let current = self.current;
+        self.containers[current].tried = true;
         let exit = self.operation_with(words, surroundings)?;
         if exit.succeeded() {
-            let pid = std::fs::read_to_string(&pid_file)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
-            let current = self.current;
+            let pid = read_pid(&pid_file);
             let tracked = &mut self.containers[current];
             tracked.created = true;
             tracked.deleted = false;
@@ -359,8 +357,8 @@ impl Trial<'_> {
         let Some(path) = &self.containers[self.current].output else {
             return Ok(Vec::new());
         };
-        let (text, _) = read_capped(path, 8 * 1024 * 1024)
-            .map_err(|error| Stop::Broken(format!("read {}: {error}", path.display())))?;
+        let (text, _) = files::read_regular(path, 8 * 1024 * 1024)
+            .map_err(|error| blame("read", path, &error))?;
         Ok(lines_of(&text))
     }
 
@@ -464,6 +462,8 @@ impl Trial<'_> {
         };
         let file = |kind: &str| self.job.directory.join(format!("steps/{number}.{kind}"));
         let (stdout, stderr) = (file("out"), file("err"));
+        let make = |path: &Path| Output::make(path).map_err(|error| blame("create", path, &error));
+        let (stdout, stderr) = (make(&stdout)?, make(&stderr)?);
         let step = run_step(&argv, surroundings, &stdout, &stderr, self.deadline())
             .map_err(|error| Stop::Broken(format!("{}: {error}", argv.join(" "))))?;
         let exit = Exit {
@@ -499,8 +499,8 @@ fn must(operation: &'static str, exit: Exit) -> Result<(), Stop> {
 fn run_step(
     argv: &[String],
     surroundings: &Surroundings<'_>,
-    stdout: &Path,
-    stderr: &Path,
+    stdout: &Output,
+    stderr: &Output,
     deadline: Instant,
 ) -> std::io::Result<Step> {
     let started = Instant::now();
@@ -511,8 +511,8 @@ fn run_step(
             Some(path) => File::open(path)?.into(),
             None => Stdio::null(),
         })
-        .stdout(File::create(stdout)?)
-        .stderr(File::create(stderr)?)
+        .stdout(stdout.writer.try_clone()?)
+        .stderr(stderr.writer.try_clone()?)
         .process_group(0);
     if let Some(directory) = surroundings.directory {
         command.current_dir(directory);
@@ -541,7 +541,7 @@ fn run_step(
     };
     let mut flooded = false;
     let ending = processes::wait_for_child(child, deadline, || {
-        flooded = processes::size_of(stdout).max(processes::size_of(stderr)) > FLOOD;
+        flooded = stdout.size().max(stderr.size()) > FLOOD;
         flooded
     })?;
     let ending = match ending {
@@ -555,13 +555,13 @@ fn run_step(
         Ending::Exit(code) => step.exit = Some(code),
         Ending::Signal(number) => step.signal = Some(processes::signal_name(number)),
     }
-    let (out, out_cut) = read_capped(stdout, OUTPUT_LIMIT)?;
-    let (err, err_cut) = read_capped(stderr, OUTPUT_LIMIT)?;
+    let (out, out_cut) = stdout.read(OUTPUT_LIMIT)?;
+    let (err, err_cut) = stderr.read(OUTPUT_LIMIT)?;
     step.stdout = out;
     step.stderr = err;
     step.truncated = out_cut || err_cut;
     if flooded {
-        truncate(&mut step.stderr, OUTPUT_LIMIT - FLOODED.len());
+        files::truncate(&mut step.stderr, OUTPUT_LIMIT - FLOODED.len());
         step.stderr.push_str(FLOODED);
     }
     step.seconds = started.elapsed().as_secs_f64();
@@ -569,13 +569,14 @@ fn run_step(
 }
 
 /// Ends a command that the deadline or its output's size has stopped, with what it has begun: its
-/// process group, which is its own, and its descendants. What left both ends with the trial. It is
-/// a child that nobody has waited for, so its pid, and its group's, is still its own.
+/// process group, and its descendants. What left both ends with the trial. It is a child that nobody
+/// has waited for, so its pid, and its group's, is still its own.
 fn end_child(child: Pid) -> std::io::Result<Ending> {
     // Held before the first signal: what has left the group is known by its parent only.
     let below = processes::hold_descendants(child.as_raw());
-    nix::sys::signal::killpg(child, nix::sys::signal::Signal::SIGKILL)?;
-    for pidfd in below {
+    // The group may be empty: a command can join another one, and leaves the one made for it.
+    let _ = nix::sys::signal::killpg(child, nix::sys::signal::Signal::SIGKILL);
+    for pidfd in below.into_iter().chain(crate::sys::pidfd_open(child)) {
         let _ = crate::sys::pidfd_send_signal(pidfd.as_fd(), nix::sys::signal::Signal::SIGKILL);
     }
     let soon = Instant::now() + Duration::from_secs(5);
@@ -583,24 +584,10 @@ fn end_child(child: Pid) -> std::io::Result<Ending> {
     Ok(ending.unwrap_or(Ending::Signal(libc::SIGKILL)))
 }
 
-/// A file's first bytes as text, and whether there are more.
-pub(super) fn read_capped(path: &Path, limit: usize) -> std::io::Result<(String, bool)> {
-    let mut file = File::open(path)?;
-    let mut raw = Vec::new();
-    file.by_ref().take(limit as u64).read_to_end(&mut raw)?;
-    let more = file.seek(SeekFrom::End(0))? > limit as u64;
-    let mut text = String::from_utf8_lossy(&raw).into_owned();
-    // What stands for an invalid byte is three bytes long.
-    let is_longer = text.len() > limit;
-    truncate(&mut text, limit);
-    Ok((text, more || is_longer))
-}
-
-/// Cuts text to at most so many bytes, between characters.
-fn truncate(text: &mut String, limit: usize) {
-    let mut places = (0..=limit.min(text.len())).rev();
-    let end = places.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
+/// The pid that a file tells, if it tells one.
+pub(super) fn read_pid(path: &Path) -> Option<i32> {
+    let (text, _) = files::read_regular(path, 64).ok()?;
+    text.trim().parse().ok()
 }
 
 /// The probe's lines among whatever else was printed.
@@ -685,30 +672,14 @@ mod tests {
         let step = run_step(
             &argv,
             &Surroundings::default(),
-            &file("out"),
-            &file("err"),
+            &Output::make(&file("out")).unwrap(),
+            &Output::make(&file("err")).unwrap(),
             deadline,
         )
         .unwrap();
         assert!(step.timed_out);
         assert_eq!(step.signal.as_deref(), Some("SIGKILL"));
         assert_eq!(step.stdout, "begun\n");
-    }
-
-    #[test]
-    fn invalid_bytes_do_not_stretch_output_beyond_its_limit() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("out");
-        for (bytes, kept, cut) in [
-            (&b"\xff\xff\xff"[..], "\u{fffd}", true),
-            (b"ab\xff", "ab", true),
-            (b"a\xff", "a\u{fffd}", false),
-            (b"abcde", "abcd", true),
-            (b"abcd", "abcd", false),
-        ] {
-            std::fs::write(&file, bytes).unwrap();
-            assert_eq!(read_capped(&file, 4).unwrap(), (kept.to_owned(), cut));
-        }
     }
 
     #[test]
@@ -725,8 +696,8 @@ mod tests {
         let step = run_step(
             &argv,
             &Surroundings::default(),
-            &file("out"),
-            &file("err"),
+            &Output::make(&file("out")).unwrap(),
+            &Output::make(&file("err")).unwrap(),
             deadline,
         )
         .unwrap();

@@ -121,11 +121,12 @@ fn receive(listener: &UnixListener) -> std::io::Result<Option<Terminal>> {
     );
     let message = match message {
         Ok(message) => message,
-        Err(nix::Error::EAGAIN) => return Ok(None),
+        Err(nix::Error::EAGAIN | nix::Error::ECONNRESET) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let mut received: Vec<OwnedFd> = Vec::new();
-    for control in message.cmsgs()? {
+    // More than there is room for is no terminal either.
+    for control in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmRights(fds) = control {
             received.extend(fds.into_iter().map(crate::sys::own));
         }

@@ -1,6 +1,5 @@
 //! Two operations at once.
 
-use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -10,7 +9,8 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::operations::{Exit, read_capped};
+use super::files::{Output, blame};
+use super::operations::{Exit, read_pid};
 use super::{PAUSE, Stop, Trial, quote};
 use crate::processes;
 use crate::results::{OUTPUT_LIMIT, Step};
@@ -20,7 +20,9 @@ use crate::sys;
 struct Running {
     argv: Vec<String>,
     pid: Pid,
-    output: [PathBuf; 2],
+    /// Where its standard output goes.
+    path: PathBuf,
+    output: [Output; 2],
     ended: Option<WaitStatus>,
 }
 
@@ -41,7 +43,9 @@ impl Trial<'_> {
             let argv = self.job.subject.command(root.as_deref(), words);
             let number = self.steps.len() + running.len();
             let file = |kind: &str| self.job.directory.join(format!("steps/{number}.{kind}"));
-            let command = spawn(argv, [file("out"), file("err")])
+            let make = |path| Output::make(path).map_err(|error| blame("create", path, &error));
+            let output = [make(&file("out"))?, make(&file("err"))?];
+            let command = spawn(argv, file("out"), output)
                 .map_err(|error| Stop::Broken(format!("{}: {error}", words.join(" "))))?;
             running.push(command);
         }
@@ -51,7 +55,7 @@ impl Trial<'_> {
         let mut exits = Vec::new();
         let mut succeeded = Vec::new();
         for (one, words) in running.into_iter().zip(commands) {
-            let output = one.output[0].clone();
+            let output = one.path.clone();
             let step = one.step(seconds);
             if step.exit == Some(0) {
                 succeeded.push((words[0], output));
@@ -92,7 +96,7 @@ impl Trial<'_> {
 
     /// Notes what a command that succeeded has made of the current container.
     fn note(&mut self, operation: &str, output: PathBuf) {
-        let pid = std::fs::read_to_string(self.directory.join("pid")).ok();
+        let pid = read_pid(&self.pid_file());
         let current = self.current;
         let tracked = &mut self.containers[current];
         match operation {
@@ -100,7 +104,7 @@ impl Trial<'_> {
                 tracked.created = true;
                 tracked.deleted = false;
                 tracked.output = Some(output);
-                tracked.pid = pid.and_then(|text| text.trim().parse().ok());
+                tracked.pid = pid;
             }
             "delete" => tracked.deleted = true,
             _ => {}
@@ -108,17 +112,18 @@ impl Trial<'_> {
     }
 }
 
-fn spawn(argv: Vec<String>, output: [PathBuf; 2]) -> std::io::Result<Running> {
+fn spawn(argv: Vec<String>, path: PathBuf, output: [Output; 2]) -> std::io::Result<Running> {
     let child = Command::new(&argv[0])
         .args(&argv[1..])
         .stdin(Stdio::null())
-        .stdout(File::create(&output[0])?)
-        .stderr(File::create(&output[1])?)
+        .stdout(output[0].writer.try_clone()?)
+        .stderr(output[1].writer.try_clone()?)
         .process_group(0)
         .spawn()?;
     Ok(Running {
         pid: Pid::from_raw(child.id() as i32),
         argv,
+        path,
         output,
         ended: None,
     })
@@ -163,7 +168,7 @@ fn wait_for_all(running: &mut [Running], deadline: Instant) -> bool {
 
 impl Running {
     fn step(self, seconds: f64) -> Step {
-        let read = |path| read_capped(path, OUTPUT_LIMIT).unwrap_or_default();
+        let read = |output: &Output| output.read(OUTPUT_LIMIT).unwrap_or_default();
         let ((stdout, cut), (stderr, cut_too)) = (read(&self.output[0]), read(&self.output[1]));
         let (exit, signal) = match self.ended {
             Some(WaitStatus::Exited(_, code)) => (Some(code), None),
