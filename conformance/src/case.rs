@@ -70,12 +70,12 @@ impl Suite {
 /// What a case needs beyond a subject that runs the plain container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The harness runs with root's privileges in the initial user namespace or one like it.
+    /// The harness runs with root's privileges, if not in the initial user namespace.
     Root,
     /// Containers share the host's kernel, so that inode numbers of namespaces and the host's
     /// `/proc/PID` tell about the container process.
     SharedKernel,
-    /// The kernel has this namespace type (name as in `/proc/self/ns`).
+    /// Namespaces of this type can be made (name as in `/proc/self/ns`).
     Namespace(&'static str),
     /// A new user namespace with more than one mapped id can be made.
     UserMappings,
@@ -89,8 +89,10 @@ pub enum Need {
     Kernel(u32, u32),
     /// The harness may raise and lower what CAP_SYS_RESOURCE governs.
     CapSysResource,
-    /// The harness has this capability.
+    /// The subject has this capability where it counts for containers, and can grant it.
     Capability(&'static str),
+    /// Rules for devices can be put in force, whatever they allow.
+    DeviceRules,
     /// A file or directory exists on the host.
     Path(&'static str),
     /// The kernel knows this file system type.
@@ -115,7 +117,7 @@ impl Need {
             Need::SharedKernel => {
                 "a container that shares the host's kernel (the subject brings its own)".into()
             }
-            Need::Namespace(kind) => format!("{kind} namespaces in the kernel"),
+            Need::Namespace(kind) => format!("{kind} namespaces that can be made"),
             Need::UserMappings => "user namespaces with a range of ids to map".into(),
             Need::CgroupV1(controller) => format!("the cgroup v1 controller {controller}"),
             Need::CgroupV2(controller) => format!("the cgroup v2 controller {controller}"),
@@ -123,6 +125,7 @@ impl Need {
             Need::Kernel(major, minor) => format!("kernel {major}.{minor} or newer"),
             Need::CapSysResource => "CAP_SYS_RESOURCE".into(),
             Need::Capability(name) => name.to_string(),
+            Need::DeviceRules => "a cgroup that takes rules for devices".into(),
             Need::Path(path) => path.to_string(),
             Need::FileSystem(name) => format!("the file system {name}"),
             Need::StateRoot => "a subject that takes --root".into(),

@@ -1,6 +1,7 @@
 //! `doctor`: what this host can do for a run, with the cases that depend on it; and the removal of
 //! what killed runs left.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -15,15 +16,7 @@ use crate::workdir;
 /// Those of the output.
 pub fn examine(host: &Host, work_dir: &Path, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "kernel      {} {}", host.kernel, host.machine)?;
-    writeln!(
-        out,
-        "root        {}",
-        if host.root() {
-            "yes"
-        } else {
-            "no: see the last line"
-        }
-    )?;
+    writeln!(out, "root        {}", root(host))?;
     writeln!(out, "cgroups     {}", host.cgroup())?;
     for hierarchy in &host.cgroups {
         let version = if hierarchy.unified { "v2" } else { "v1" };
@@ -31,10 +24,10 @@ pub fn examine(host: &Host, work_dir: &Path, out: &mut dyn Write) -> std::io::Re
             true => "no controllers".to_owned(),
             false => hierarchy.controllers.join(" "),
         };
-        let readonly = if hierarchy.readonly {
-            " (read-only)"
-        } else {
+        let readonly = if hierarchy.writable {
             ""
+        } else {
+            " (not writable)"
         };
         writeln!(
             out,
@@ -47,23 +40,22 @@ pub fn examine(host: &Host, work_dir: &Path, out: &mut dyn Write) -> std::io::Re
         writeln!(out, "note        {note}")?;
     }
     writeln!(out)?;
-    let mut needs: Vec<Need> = Vec::new();
-    for case in cases::all() {
-        for need in case.needs {
-            if !needs.contains(need) && !of_the_subject(*need) {
-                needs.push(*need);
-            }
-        }
+    if let Some(hindrance) = &host.hindrance {
+        writeln!(out, "lacks  {hindrance}")?;
+        writeln!(
+            out,
+            "       a subject that makes no container without it is not judged at all"
+        )?;
     }
-    needs.sort_by_key(|need| (host.meets(*need), need.words()));
-    for need in needs {
+    for need in needs_of_the_host(host) {
         let dependent: Vec<&str> = cases::all()
             .iter()
             .filter(|case| case.needs.contains(&need))
             .map(|case| case.id)
             .collect();
         if host.meets(need) {
-            writeln!(out, "has    {} ({})", need.words(), count(dependent.len()))?;
+            let topics = topics(&dependent).join(", ");
+            writeln!(out, "has    {}: {topics}", need.words())?;
         } else {
             writeln!(out, "lacks  {}; not judged here:", need.words())?;
             for id in dependent {
@@ -71,6 +63,10 @@ pub fn examine(host: &Host, work_dir: &Path, out: &mut dyn Write) -> std::io::Re
             }
         }
     }
+    writeln!(
+        out,
+        "needs that show only while a case runs, and those of a subject, are in the reports"
+    )?;
     let left = workdir::remains(work_dir, host);
     if !left.is_empty() {
         writeln!(out)?;
@@ -110,15 +106,97 @@ pub fn clean(host: &Host, work_dir: &Path, out: &mut dyn Write) -> std::io::Resu
     Ok(())
 }
 
-/// Needs that depend on the subject and not on the host.
-fn of_the_subject(need: Need) -> bool {
-    matches!(need, Need::SharedKernel | Need::StateRoot | Need::Features)
+/// Whether there are root's privileges, and what of them is lacking.
+fn root(host: &Host) -> String {
+    let lacks = host.lacks_of_root();
+    match (host.ids.0, &lacks[..]) {
+        (0, []) if host.initial_user_namespace => "yes".into(),
+        (0, []) => "yes, of a user namespace: what only the host's root may do is lacking".into(),
+        (0, lacks) => format!("no: uid 0 without {}; see the last line", lacks.join(", ")),
+        (uid, _) => format!("no: uid {uid}; see the last line"),
+    }
 }
 
-fn count(cases: usize) -> String {
-    if cases == 1 {
-        "1 case".into()
-    } else {
-        format!("{cases} cases")
+/// What cases need of a host, first what this one lacks.
+fn needs_of_the_host(host: &Host) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for case in cases::all() {
+        for need in case.needs {
+            if !needs.contains(need) && !of_the_subject(*need) {
+                needs.push(*need);
+            }
+        }
+    }
+    needs.sort_by_key(|need| (host.meets(*need), need.words()));
+    needs
+}
+
+/// Case ids by topic, with how many there are of each: filters that select them, and some more.
+fn topics(ids: &[&str]) -> Vec<String> {
+    let mut counted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for id in ids {
+        counted.entry(topic(id)).or_default().push(id);
+    }
+    let words = counted.iter().map(|(topic, ids)| match ids[..] {
+        [id] => id.to_owned(),
+        _ => format!("{topic} ({})", ids.len()),
+    });
+    words.collect()
+}
+
+/// What stands before an id's first slash, and the slash.
+fn topic(id: &str) -> &str {
+    id.find('/').map_or(id, |slash| &id[..=slash])
+}
+
+/// Needs that depend on the subject and not on the host.
+fn of_the_subject(need: Need) -> bool {
+    matches!(
+        need,
+        Need::SharedKernel | Need::StateRoot | Need::Features | Need::Command(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::View;
+
+    fn told(host: &Host) -> String {
+        let mut text = Vec::new();
+        examine(host, Path::new("/nowhere"), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn every_need_of_a_host_has_a_line_with_its_cases() {
+        let host = Host::look(View::Host);
+        let text = told(&host);
+        for need in needs_of_the_host(&host) {
+            let dependent = cases::all().iter().find(|case| case.needs.contains(&need));
+            let (id, words) = (dependent.unwrap().id, need.words());
+            let line = text.lines().position(|line| {
+                let line = line
+                    .split_once("  ")
+                    .map_or("", |(_, rest)| rest.trim_start());
+                line.starts_with(&format!("{words}:")) || line.starts_with(&format!("{words};"))
+            });
+            let line = line.unwrap_or_else(|| panic!("no line for {words:?} in\n{text}"));
+            let shown: String = text.lines().skip(line).take(200).collect();
+            assert!(shown.contains(topic(id)), "{id} is not at {words:?}");
+        }
+    }
+
+    #[test]
+    fn root_without_its_privileges_is_none() {
+        let mut host = Host::look(View::Host);
+        host.ids = (0, 0);
+        host.capabilities = crate::host::CAPABILITIES.map(str::to_owned).into();
+        assert!(host.root());
+        host.capabilities.remove("CAP_NET_ADMIN");
+        assert!(!host.root());
+        assert!(told(&host).contains("no: uid 0 without CAP_NET_ADMIN; see the last line"));
+        host.hindrance = Some("what nobody has".into());
+        assert!(told(&host).contains("lacks  what nobody has"));
     }
 }

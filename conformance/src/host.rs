@@ -1,5 +1,7 @@
 //! What this host can do, and which need of a case it does not meet.
 
+pub(crate) mod abilities;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -23,8 +25,13 @@ pub struct Host {
     pub cgroups: Vec<Hierarchy>,
     /// Effective capabilities, by name.
     pub capabilities: BTreeSet<String>,
-    /// Namespace types that the kernel has, as in `/proc/self/ns`.
+    /// Namespace types that can be made, named as in `/proc/self/ns`.
     pub namespaces: BTreeSet<String>,
+    /// Whether this is the user namespace that the kernel started with: many privileges count
+    /// nowhere else.
+    pub initial_user_namespace: bool,
+    /// What keeps every runtime from making a container here, if so.
+    pub hindrance: Option<String>,
     /// File system types of `/proc/filesystems`.
     pub filesystems: BTreeSet<String>,
     /// How many ids this process may map into a new user namespace.
@@ -38,12 +45,16 @@ pub struct Host {
 pub struct Hierarchy {
     /// Where it is mounted.
     pub mount_point: PathBuf,
+    /// Which of its groups is at the mount point: the topmost one, unless a container is around this.
+    pub root: PathBuf,
     /// Whether it is the v2 hierarchy.
     pub unified: bool,
     /// v1: its controllers (`name=systemd` among them); v2: `cgroup.controllers` at its root.
     pub controllers: Vec<String>,
-    /// Whether it is mounted read-only.
-    pub readonly: bool,
+    /// Whether groups can be made in it.
+    pub writable: bool,
+    /// v1, the controller `devices`: whether every device may be allowed in it.
+    pub allows_all_devices: bool,
 }
 
 /// `--host-view`: what of the host a subject sees.
@@ -68,7 +79,12 @@ impl Host {
             let has_v1 = cgroups.iter().any(|hierarchy| !hierarchy.unified);
             cgroups.retain(|hierarchy| !has_v1 || !hierarchy.unified);
         }
-        Host {
+        for hierarchy in &mut cgroups {
+            hierarchy.writable &= may_write(&hierarchy.mount_point);
+            let rules = read(hierarchy.mount_point.join("devices.list"));
+            hierarchy.allows_all_devices = rules.trim() == "a *:* rwm";
+        }
+        let mut host = Host {
             kernel: name(uname.as_ref().map(|uname| uname.release())),
             machine: name(uname.as_ref().map(|uname| uname.machine())),
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
@@ -78,19 +94,54 @@ impl Host {
             ),
             cgroups,
             capabilities: effective_capabilities(&read("/proc/self/status")),
-            namespaces: names_in(Path::new("/proc/self/ns")),
+            namespaces: abilities::namespaces(),
+            initial_user_namespace: std::fs::read_link("/proc/self/ns/user")
+                .is_ok_and(|link| link == Path::new(INITIAL_USER_NAMESPACE)),
+            hindrance: None,
             filesystems: read("/proc/filesystems")
                 .lines()
                 .filter_map(|line| line.split_whitespace().last().map(str::to_owned))
                 .collect(),
             mappable_ids: mappable(&read("/proc/self/uid_map")),
             view,
-        }
+        };
+        host.hindrance = host.look_for_hindrance();
+        host
     }
 
-    /// Whether the harness has root's privileges.
+    fn look_for_hindrance(&self) -> Option<String> {
+        if let Some(hindrance) = abilities::hindrance(self.root()) {
+            return Some(hindrance.to_owned());
+        }
+        // Many runtimes make cgroups for every container if they are root's, and fail if they cannot.
+        (self.root() && !self.makes_cgroups()).then(|| "a cgroup hierarchy to write to".to_owned())
+    }
+
+    /// Whether the harness has root's privileges: else containers are made in a user namespace.
     pub fn root(&self) -> bool {
-        self.ids.0 == 0 && self.capabilities.contains("CAP_SYS_ADMIN")
+        self.ids.0 == 0 && self.lacks_of_root().is_empty()
+    }
+
+    /// The capabilities without which no runtime does what cases ask of it, and that are lacking.
+    pub fn lacks_of_root(&self) -> Vec<&'static str> {
+        let lacks = |name: &&&str| !self.capabilities.contains(**name);
+        OF_ROOT.iter().filter(lacks).copied().collect()
+    }
+
+    /// Whether containers can be given cgroups.
+    pub fn makes_cgroups(&self) -> bool {
+        self.root() && self.cgroups.iter().any(|hierarchy| hierarchy.writable)
+    }
+
+    /// Whether `linux.resources.devices` can be put in force: by the v1 controller, or in a pure v2
+    /// host by programs. Neither takes them from another user namespace than the initial one.
+    pub fn takes_device_rules(&self) -> bool {
+        let v1 = self.controller("devices");
+        let takes = match v1 {
+            Some(hierarchy) => hierarchy.allows_all_devices,
+            None => self.cgroup() == "v2" && self.makes_cgroups(),
+        };
+        self.root() && self.initial_user_namespace && takes
     }
 
     /// `v1`, `v2`, `hybrid` (v2 beside v1) or `none`.
@@ -131,7 +182,7 @@ impl Host {
     pub fn controller(&self, name: &str) -> Option<&Hierarchy> {
         self.cgroups
             .iter()
-            .filter(|hierarchy| !hierarchy.readonly)
+            .filter(|hierarchy| hierarchy.writable)
             .filter(|hierarchy| hierarchy.controllers.iter().any(|c| c == name))
             .min_by_key(|hierarchy| hierarchy.unified)
     }
@@ -153,8 +204,13 @@ impl Host {
             }
             Need::Controller(name) => self.root() && self.controller(name).is_some(),
             Need::Kernel(major, minor) => kernel_version(&self.kernel) >= (major, minor),
-            Need::CapSysResource => self.capabilities.contains("CAP_SYS_RESOURCE"),
-            Need::Capability(name) => self.capabilities.contains(name),
+            Need::CapSysResource => self.meets(Need::Capability("CAP_SYS_RESOURCE")),
+            Need::Capability(name) if OF_THE_INITIAL_NAMESPACE.contains(&name) => {
+                self.capabilities.contains(name) && self.initial_user_namespace
+            }
+            // Without root containers are in a user namespace, which has all of the others.
+            Need::Capability(name) => self.capabilities.contains(name) || !self.root(),
+            Need::DeviceRules => self.takes_device_rules(),
             Need::Path(path) => Path::new(path).exists(),
             Need::FileSystem(name) => self.filesystems.contains(name),
             Need::AppArmorProfile(name) => apparmor_profile_is_loaded(
@@ -167,6 +223,29 @@ impl Host {
         }
     }
 }
+
+/// What `/proc/self/ns/user` leads to in the user namespace that the kernel started with: a constant
+/// of the kernel, `PROC_USER_INIT_INO`.
+const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
+
+/// What a runtime uses for every container: namespaces, mounts, a root, a loopback device that is up,
+/// ids and capabilities of the program, files and cgroups whoever they belong to.
+const OF_ROOT: [&str; 10] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_KILL",
+    "CAP_NET_ADMIN",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_CHROOT",
+];
+
+/// Capabilities that mean nothing to the kernel in other user namespaces, as cases use them: to make
+/// device nodes, to raise limits, to choose real-time policies.
+const OF_THE_INITIAL_NAMESPACE: [&str; 3] = ["CAP_MKNOD", "CAP_SYS_NICE", "CAP_SYS_RESOURCE"];
 
 /// Kernel release to (major, minor); what does not parse is 0.
 pub fn kernel_version(release: &str) -> (u32, u32) {
@@ -184,13 +263,9 @@ pub fn read(path: impl AsRef<Path>) -> String {
     )
 }
 
-fn names_in(directory: &Path) -> BTreeSet<String> {
-    std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
+/// As the kernel judges it: by owner, mode, capabilities and the mount.
+fn may_write(path: &Path) -> bool {
+    nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok()
 }
 
 /// `profiles` has a line `name (mode)` for each.
@@ -210,7 +285,8 @@ fn mappable(uid_map: &str) -> u64 {
         .sum()
 }
 
-fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
+/// The hierarchies that a mount table has; of each only what the table tells.
+pub(crate) fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mountinfo.lines() {
         let Some((before, after)) = line.split_once(" - ") else {
@@ -219,13 +295,15 @@ fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
         let mut after = after.split(' ');
         let (kind, super_options) = (after.next().unwrap_or(""), after.nth(1).unwrap_or(""));
         let mut before = before.split(' ');
-        let (mount_point, options) = (before.nth(4).unwrap_or(""), before.next().unwrap_or(""));
+        let root = before.nth(3).unwrap_or("/");
+        let (mount_point, options) = (before.next().unwrap_or(""), before.next().unwrap_or(""));
         let unified = match kind {
             "cgroup" => false,
             "cgroup2" => true,
             _ => continue,
         };
-        let mount_point = PathBuf::from(mount_point.replace("\\040", " "));
+        let path_of = |text: &str| PathBuf::from(text.replace("\\040", " "));
+        let (root, mount_point) = (path_of(root), path_of(mount_point));
         let controllers = if unified {
             read(mount_point.join("cgroup.controllers"))
                 .split_whitespace()
@@ -244,13 +322,15 @@ fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
                 .map(str::to_owned)
                 .collect()
         };
-        let readonly = options.split(',').any(|option| option == "ro");
+        let writable = options.split(',').all(|option| option != "ro");
         if !found.iter().any(|known| known.mount_point == mount_point) {
             found.push(Hierarchy {
                 mount_point,
+                root,
                 unified,
                 controllers,
-                readonly,
+                writable,
+                allows_all_devices: false,
             });
         }
     }
@@ -321,17 +401,47 @@ mod tests {
     use super::*;
 
     #[test]
+    fn outside_of_the_initial_user_namespace_some_privileges_do_not_count() {
+        let mut host = Host::look(View::Host);
+        host.ids = (0, 0);
+        host.capabilities = CAPABILITIES.map(str::to_owned).into();
+        let hierarchy = Hierarchy {
+            mount_point: "/sys/fs/cgroup/devices".into(),
+            root: "/".into(),
+            unified: false,
+            controllers: vec!["devices".into()],
+            writable: true,
+            allows_all_devices: true,
+        };
+        host.cgroups = vec![hierarchy];
+        host.initial_user_namespace = true;
+        let needs = [Need::Capability("CAP_MKNOD"), Need::DeviceRules];
+        assert!(needs.iter().all(|need| host.meets(*need)));
+        host.initial_user_namespace = false;
+        assert!(!needs.iter().any(|need| host.meets(*need)));
+        assert!(host.meets(Need::Capability("CAP_SYS_PTRACE")));
+        host.initial_user_namespace = true;
+        // A container around this that was given some devices hands on no others.
+        host.cgroups[0].allows_all_devices = false;
+        assert!(!host.meets(Need::DeviceRules));
+        assert!(host.makes_cgroups());
+        host.cgroups[0].writable = false;
+        assert!(!host.makes_cgroups());
+    }
+
+    #[test]
     fn hierarchies_are_told_apart() {
         let text = "\
 30 24 0:26 / /sys/fs/cgroup/pids rw,nosuid shared:9 - cgroup cgroup rw,pids
-31 24 0:27 / /sys/fs/cgroup/cpu ro,nosuid - cgroup cgroup rw,cpu,cpuacct
+31 24 0:27 /docker/c /sys/fs/cgroup/cpu ro,nosuid - cgroup cgroup rw,cpu,cpuacct
 32 24 0:28 / /nowhere/unified rw - cgroup2 cgroup2 rw,nsdelegate
 33 24 0:29 / /proc rw - proc proc rw";
         let found = hierarchies(text);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].controllers, ["pids"]);
         assert_eq!(found[1].controllers, ["cpu", "cpuacct"]);
-        assert!(found[1].readonly && !found[0].readonly);
+        assert_eq!(found[1].root, Path::new("/docker/c"));
+        assert!(!found[1].writable && found[0].writable);
         assert!(found[2].unified && !found[0].unified);
     }
 

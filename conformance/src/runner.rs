@@ -265,8 +265,8 @@ pub fn judge(
              leave are not counted apart",
         );
     }
-    let gate_result = result_of(gate, vec![survey]);
-    let open = gate_result.verdict == Verdict::Pass || gate_result.verdict == Verdict::Warn;
+    let gate_result = gate_result(gate, survey, &bench.host);
+    let open = opens(&gate_result);
     let mut results = Vec::new();
     if !open || selected.iter().any(|case| case.id == GATE) {
         progress.done(&gate_result);
@@ -285,7 +285,7 @@ pub fn judge(
             bench, subject, &rest, &known, options, interrupts, progress,
         ));
     } else {
-        let why = format!("a subject that passes {GATE}");
+        let why = why_closed(&bench.host);
         results.extend(rest.iter().map(|case| inapplicable(case, &why)));
     }
     if options.calibrate && !subject.is_reference {
@@ -329,8 +329,8 @@ impl Session {
             Some(profile) => nothing.learnt(profile.clone()),
             None => nothing,
         };
-        let result = result_of(gate, vec![survey]);
-        let open = matches!(result.verdict, Verdict::Pass | Verdict::Warn);
+        let result = gate_result(gate, survey, &bench.host);
+        let open = opens(&result);
         let (subject, interrupts) = (subject.clone(), interrupts.clone());
         (
             Session {
@@ -427,7 +427,7 @@ impl Session {
     /// Runs a case, if host and subject meet its needs.
     pub fn run(&self, case: &'static Case) -> CaseResult {
         if !self.open {
-            return inapplicable(case, &format!("a subject that passes {GATE}"));
+            return inapplicable(case, &why_closed(&self.bench.host));
         }
         match unmet(case, &self.bench.host, &self.known) {
             Some(need) => inapplicable(case, &need),
@@ -442,6 +442,33 @@ impl Session {
                 result_of(case, vec![outcome])
             }
         }
+    }
+}
+
+/// The gate's result. Where the host keeps every runtime from making a container, that this one made
+/// none says nothing about it.
+fn gate_result(gate: &Case, survey: Outcome, host: &Host) -> CaseResult {
+    let result = result_of(gate, vec![survey]);
+    match &host.hindrance {
+        Some(hindrance) if !opens(&result) => CaseResult {
+            steps: result.steps,
+            seconds: result.seconds,
+            ..inapplicable(gate, hindrance)
+        },
+        _ => result,
+    }
+}
+
+/// Whether a subject with this result of the gate is judged by the other cases.
+fn opens(gate: &CaseResult) -> bool {
+    matches!(gate.verdict, Verdict::Pass | Verdict::Warn)
+}
+
+/// What is lacking where the gate is closed.
+fn why_closed(host: &Host) -> String {
+    match &host.hindrance {
+        Some(hindrance) => hindrance.clone(),
+        None => format!("a subject that passes {GATE}"),
     }
 }
 

@@ -23,7 +23,8 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 use crate::case::Case;
-use crate::host::View;
+use crate::host::abilities::{FENCE, map_to_themselves};
+use crate::host::{self, View};
 use crate::job::{Halt, Job, Outcome};
 use crate::{cases, explore, processes, sys, trial};
 
@@ -149,22 +150,16 @@ fn has_ended(child: Pid) -> bool {
 
 /// Gives this process's future children namespaces of their own.
 fn fence(job: &Job) -> nix::Result<()> {
-    let flags = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWPID;
     let (uid, gid) = job.host.ids;
-    if uid == 0 {
-        unshare(flags)?;
+    if job.host.root() {
+        unshare(FENCE)?;
     } else {
-        unshare(flags | CloneFlags::CLONE_NEWUSER)?;
-        let write = |file: &str, text: String| {
-            std::fs::write(format!("/proc/self/{file}"), text).map_err(|_| nix::Error::EPERM)
-        };
-        write("setgroups", "deny".into())?;
-        write("uid_map", format!("{uid} {uid} 1"))?;
-        write("gid_map", format!("{gid} {gid} 1"))?;
+        // Where no container can be made there can be no fence either.
+        if job.host.hindrance.is_some() {
+            return Err(nix::Error::EPERM);
+        }
+        unshare(FENCE | CloneFlags::CLONE_NEWUSER)?;
+        map_to_themselves([uid, gid]).map_err(|_| nix::Error::EPERM)?;
     }
     Ok(())
 }
@@ -232,11 +227,11 @@ fn furnish(job: &Job, fenced: bool) -> Result<(), String> {
 /// makes the directories, and a plain file `cgroup.procs`). So a small one of the trial's own is
 /// laid over it, which ends with the trial.
 fn hide_unified() -> Result<(), String> {
-    let whole = crate::host::Host::look(View::Host);
-    if whole.cgroup() != "hybrid" {
+    let all = host::hierarchies(&host::read("/proc/self/mountinfo"));
+    if all.iter().all(|hierarchy| hierarchy.unified) {
         return Ok(());
     }
-    for hierarchy in whole.cgroups.iter().filter(|hierarchy| hierarchy.unified) {
+    for hierarchy in all.iter().filter(|hierarchy| hierarchy.unified) {
         let point = &hierarchy.mount_point;
         // In a user namespace inherited mounts are locked, and stay below.
         let _ = umount2(point, MntFlags::MNT_DETACH);

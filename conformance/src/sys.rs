@@ -20,6 +20,54 @@ pub(crate) fn fork() -> io::Result<ForkResult> {
     unsafe { nix::unistd::fork() }.map_err(io::Error::from)
 }
 
+/// Runs a function in a child process, and tells its exit status: for what changes a process for good.
+///
+/// The function must make nothing but system calls: in a process with threads the child owns locks
+/// that nobody releases, that of the allocator among them.
+///
+/// # Errors
+/// The errno of fork(2) or waitpid(2); `EINTR` if a signal ended the child.
+pub(crate) fn in_child(what: fn() -> u8) -> io::Result<u8> {
+    // SAFETY: the child calls only the function, which by contract needs no lock, and _exit(2),
+    // which runs no handler of ours.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Child => {
+            let status = what();
+            // SAFETY: ends the process, and takes an integer.
+            unsafe { libc::_exit(i32::from(status)) }
+        }
+        ForkResult::Parent { child } => loop {
+            match nix::sys::wait::waitpid(child, None) {
+                Ok(nix::sys::wait::WaitStatus::Exited(_, status)) => return Ok(status as u8),
+                Ok(_) => return Err(io::Error::from_raw_os_error(libc::EINTR)),
+                Err(nix::Error::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        },
+    }
+}
+
+/// keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING` without a name: a new session keyring for this thread and
+/// what it starts. Tells its serial number.
+///
+/// # Errors
+/// The errno of the call: `ENOSYS` without keyrings in the kernel, `EPERM` under many filters.
+pub(crate) fn join_session_keyring() -> io::Result<i64> {
+    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    // SAFETY: a null name asks for an anonymous keyring; no memory is read or written.
+    let serial = unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            JOIN_SESSION_KEYRING,
+            std::ptr::null::<libc::c_char>(),
+        )
+    };
+    match serial {
+        -1 => Err(io::Error::last_os_error()),
+        serial => Ok(serial),
+    }
+}
+
 /// Receives a notification from a seccomp listener, and tells the pid of the caller that waits.
 ///
 /// # Errors

@@ -222,7 +222,8 @@ impl<'a> Trial<'a> {
         let base = Base {
             version: &self.judged.to_string(),
             rootless: (!root).then_some(self.job.host.ids),
-            cgroups_path: root.then(|| format!("/{}/{id}", self.job.cgroup)),
+            cgroups_path: (self.job.host.makes_cgroups())
+                .then(|| format!("/{}/{id}", self.job.cgroup)),
         };
         let bundle = Bundle {
             id,

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 const CGROUP_MAGIC: i64 = 0x0027_e0eb;
 const CGROUP2_MAGIC: i64 = 0x6367_7270;
+/// `PROC_USER_INIT_INO`, a constant of the kernel.
+const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
 const MOUNT_ROOT: &str = "/sys/fs/cgroup";
 
 /// One hierarchy of the host.
@@ -120,6 +122,8 @@ pub(crate) struct Plan {
     targets: Vec<(Hierarchy, PathBuf)>,
     pub(crate) settings: Vec<resources::Setting>,
     pub(crate) devices: Option<devices::Rules>,
+    /// Whether the configuration says nothing of groups: they are made if that is possible.
+    implied: bool,
 }
 
 impl Plan {
@@ -145,6 +149,7 @@ impl Plan {
             plan.settings = resources::plan(resources, &hierarchies)?;
             plan.devices = devices::plan(resources, &hierarchies)?;
         }
+        plan.implied = path.is_none() && plan.settings.is_empty() && plan.devices.is_none();
         if privileged && plan.devices.is_none() {
             plan.devices = devices::default(listed, &hierarchies);
         }
@@ -165,6 +170,21 @@ impl Plan {
             return Err(Error::new("no cgroup hierarchy is mounted").at("/linux/cgroupsPath"));
         }
         Ok(plan)
+    }
+
+    /// Whether the container can do without the groups that could not be made for this reason: the
+    /// root of a user namespace is often shown hierarchies that it may not write to. Not so the
+    /// host's root, whose containers could use every device then.
+    pub(crate) fn can_do_without(&self, error: &Error) -> bool {
+        let forbidden = matches!(
+            error.errno(),
+            Some(libc::EROFS | libc::EACCES | libc::EPERM)
+        );
+        let initial = || {
+            fs::read_link("/proc/self/ns/user")
+                .is_ok_and(|link| link == Path::new(INITIAL_USER_NAMESPACE))
+        };
+        self.implied && forbidden && !initial()
     }
 
     /// Where the groups will be, to be remembered before the first is made.

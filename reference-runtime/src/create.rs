@@ -339,7 +339,15 @@ impl Create<'_> {
         // Delete kills what is in a group of the container's own, so that the record must not
         // claim a group that somebody else made after the plan.
         let planned = std::mem::replace(&mut self.record.cgroup, self.placement.clone());
-        made?;
+        match made {
+            Err(error) if self.plan.cgroup.can_do_without(&error) => {
+                self.placement.remove()?;
+                self.placement = Placement::default();
+                self.record.cgroup = Placement::default();
+                return self.entry.write(&self.record);
+            }
+            other => other?,
+        }
         // A group in which somebody is would share this container's limits, device rules, pauses
         // and end: also that of a container with the same id below another state root.
         self.placement.expect_unused()?;
@@ -515,11 +523,11 @@ impl Create<'_> {
     }
 
     fn apply_device_rules(&mut self) -> Result<()> {
-        self.plan
-            .cgroup
-            .devices
-            .as_ref()
-            .map_or(Ok(()), |rules| rules.apply(&self.placement))
+        match &self.plan.cgroup.devices {
+            // There are none if the container can do without them.
+            Some(rules) if !self.placement.groups.is_empty() => rules.apply(&self.placement),
+            _ => Ok(()),
+        }
     }
 
     fn note_created(&mut self) -> Result<()> {

@@ -320,6 +320,48 @@ fn a_seccomp_listener_is_handed_over() {
     }
 }
 
+/// The root of a user namespace whose ids are the host's, as in some engines' containers: it may make
+/// groups, but nobody there puts rules for devices in force. Where it may not even make groups, a
+/// container that asks for none is made without.
+#[test]
+fn the_root_of_a_user_namespace_does_what_it_can_with_cgroups() {
+    if skipped() {
+        return;
+    }
+    let read_only = "for place in /sys/fs/cgroup /sys/fs/cgroup/*; do \
+                     mountpoint -q \"$place\" && mount -o remount,bind,ro \"$place\"; done; ";
+    for (name, before) in [("writable", ""), ("read-only", read_only)] {
+        let mut bundle = Bundle::new(&format!("userns-{name}"), "echo ran");
+        if name == "read-only" {
+            let linux = bundle.config["linux"].as_object_mut().unwrap();
+            linux.remove("cgroupsPath");
+        }
+        bundle.write_config();
+        let run = format!("{before}exec \"$@\"");
+        let output = Command::new("unshare")
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                &run,
+                "sh",
+            ])
+            .arg(env!("CARGO_BIN_EXE_refrun"))
+            .arg("--root")
+            .arg(bundle.file("state"))
+            .args(["run", "--bundle", bundle.path().to_str().unwrap()])
+            .arg(&bundle.id)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        succeeded(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "ran\n", "{name}");
+        assert_eq!(bundle.remains(), [""; 0], "{name}");
+    }
+}
+
 /// A bundle that belongs to the user, who alone runs commands on it.
 struct Rootless(Bundle);
 

@@ -1,5 +1,7 @@
 //! Where the container's cgroups are, and the rules for devices.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::limits::{NOTHING, refusal};
@@ -66,6 +68,7 @@ pub(super) const CASES: &[Case] = &[
             Need::Root,
             Need::SharedKernel,
             Need::Capability("CAP_MKNOD"),
+            Need::DeviceRules,
         ],
         run: rules_allow_and_deny,
     },
@@ -76,6 +79,7 @@ pub(super) const CASES: &[Case] = &[
             Need::Root,
             Need::SharedKernel,
             Need::Capability("CAP_MKNOD"),
+            Need::DeviceRules,
         ],
         run: |trial| {
             let ending = opens(trial, None, &[(1, 20, "rw")])?;
@@ -89,6 +93,7 @@ pub(super) const CASES: &[Case] = &[
             Need::Root,
             Need::SharedKernel,
             Need::Capability("CAP_MKNOD"),
+            Need::DeviceRules,
         ],
         run: rules_are_applied_in_order,
     },
@@ -251,11 +256,6 @@ fn opens(
     rules: Option<Value>,
     nodes: &[(u32, u32, &str)],
 ) -> Result<Vec<&'static str>, Stop> {
-    if trial.host().controller("devices").is_none() && trial.host().cgroup() != "v2" {
-        return Err(Stop::Inapplicable(
-            "a cgroup v1 devices controller or pure cgroup v2".into(),
-        ));
-    }
     let may_make = rules.is_some();
     if let Some(rules) = rules {
         trial.set("/linux/resources/devices", rules);
@@ -302,12 +302,12 @@ fn cgroups_path(trial: &Trial) -> String {
     path.unwrap_or_default().to_owned()
 }
 
-/// The container process's line of a controller in `/proc/PID/cgroup`, as the host sees it.
+/// The container process's line of a controller in `/proc/PID/cgroup`, from the mount point on.
 fn place_of(trial: &Trial, controller: &str) -> Result<Option<String>, Stop> {
-    let unified = trial
-        .host()
-        .controller(controller)
-        .is_some_and(|hierarchy| hierarchy.unified);
+    let hierarchy = trial.host().controller(controller);
+    let unified = hierarchy.is_some_and(|hierarchy| hierarchy.unified);
+    // In a container without a cgroup namespace paths begin above the mount point.
+    let root = hierarchy.map_or(Path::new("/"), |hierarchy| &hierarchy.root);
     Ok(memberships(trial)?.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -316,7 +316,8 @@ fn place_of(trial: &Trial, controller: &str) -> Result<Option<String>, Stop> {
         } else {
             controllers.split(',').any(|name| name == controller)
         };
-        here.then(|| path.to_owned())
+        let below = Path::new(path).strip_prefix(root).ok();
+        here.then(|| below.map_or(path.to_owned(), |below| format!("/{}", below.display())))
     }))
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use oci_probe::HookRecord;
+use oci_probe::{HookRecord, Seen};
 use serde_json::json;
 
 use crate::case::{Case, Need};
@@ -205,6 +205,7 @@ fn find_the_namespaces_made(trial: &mut Trial, kinds: &[&str]) -> Result<(), Sto
     for kind in kinds {
         let record = record_of(trial, kind)?;
         let seen = record.state_pid_seen.unwrap_or_default();
+        may_look_at(trial, &seen)?;
         for namespace in ["mnt", "pid", "uts", "ipc", "net"] {
             // A process whose children are in the new pid namespace is not in it itself.
             let of = |all: &std::collections::BTreeMap<String, u64>| {
@@ -232,6 +233,24 @@ fn find_the_namespaces_made(trial: &mut Trial, kinds: &[&str]) -> Result<(), Sto
             let what = "mounts that are missing when the hook runs";
             trial.expect_in(MOUNTED, what, json!([]), missing)?;
         }
+    }
+    Ok(())
+}
+
+/// A process that cannot be dumped, as that of a careful runtime, shows its namespaces only to who may
+/// trace it.
+///
+/// # Errors
+/// [`Stop::Inapplicable`] if the hook was shown the process and none of its namespaces, for want of
+/// the privilege.
+pub(super) fn may_look_at(trial: &Trial, seen: &Seen) -> Result<(), Stop> {
+    let host = trial.host();
+    let privileged = host.root() && host.capabilities.contains("CAP_SYS_PTRACE");
+    if seen.namespaces.is_empty() && !seen.args.is_empty() && !privileged {
+        return Err(Stop::Inapplicable(
+            "hooks with CAP_SYS_PTRACE: others are not shown the namespaces of this subject's process"
+                .into(),
+        ));
     }
     Ok(())
 }

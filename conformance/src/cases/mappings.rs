@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "time-offsets/are-set-for-both-clocks",
         judges: &[SECS, NANOSECS],
-        needs: &[Need::Namespace("time")],
+        needs: &[Need::Namespace("time"), Need::Capability("CAP_SYS_TIME")],
         run: time_offsets,
     },
 ];

@@ -103,7 +103,11 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "create/makes-the-resources-before-start",
         judges: &["runtime.lifecycle.env.resources"],
-        needs: &[Need::SharedKernel, Need::Controller("pids")],
+        needs: &[
+            Need::SharedKernel,
+            Need::Controller("pids"),
+            Need::Capability("CAP_SYS_PTRACE"),
+        ],
         run: |trial| {
             trial.must_create()?;
             let own = std::fs::read_link("/proc/self/ns/uts").ok();

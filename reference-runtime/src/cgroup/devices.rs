@@ -189,16 +189,21 @@ impl Rules {
     /// Puts the rules in force.
     pub(crate) fn apply(&self, placement: &Placement) -> Result<()> {
         // In a hybrid host, where version 1 has the controller it is the one that is asked.
-        if let Some(group) = placement.with("devices", false) {
-            return write(&self.list, group);
-        }
-        let group = placement
-            .unified()
-            .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
-        // In a group that was there, an earlier container's rules may still be.
-        match self.attach(group, !group.is_made()) {
-            // Without the privilege to attach a program, or before Linux 4.15. Nothing is lost that
-            // the configuration asks for, and who is not privileged cannot make device nodes.
+        let applied = match placement.with("devices", false) {
+            Some(group) => write(&self.list, group),
+            None => {
+                let group = placement
+                    .unified()
+                    .ok_or_else(|| Error::new("the container has no devices cgroup"))?;
+                // In a group that was there, an earlier container's rules may still be.
+                self.attach(group, !group.is_made())
+                    .at("/linux/resources/devices")
+            }
+        };
+        match applied {
+            // Without the privilege to write rules or to attach a program (root of a user namespace
+            // has neither), or before Linux 4.15. Nothing is lost that the configuration asks for,
+            // and who is not privileged cannot make device nodes.
             Err(error)
                 if self.implied
                     && matches!(
@@ -208,7 +213,7 @@ impl Rules {
             {
                 Ok(())
             }
-            other => other.at("/linux/resources/devices"),
+            other => other,
         }
     }
 

@@ -155,7 +155,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
     Case {
         id: "cli/spec/writes-a-config-that-create-takes",
         judges: &[SPEC],
-        needs: &[Need::Command("spec"), Need::Root],
+        needs: &[Need::Command("spec"), Need::Root, Need::DeviceRules],
         run: |trial| {
             let own_path = trial.config["linux"]["cgroupsPath"].clone();
             let bundle = trial.directory.clone();

@@ -4,6 +4,7 @@ use oci_probe::World;
 use serde_json::{Value, json};
 
 use crate::case::{Case, Need};
+use crate::cases::hook_times::may_look_at;
 use crate::trial::{Stop, Trial};
 
 const SYSTEMD: &str = "engine.cgroupsPath.systemd";
@@ -90,6 +91,9 @@ pub(in crate::cases) const CASES: &[Case] = &[
                 let records = trial.hook_records()?;
                 let record = records.into_iter().find(|record| record.tag == kind);
                 let seen = record.and_then(|record| record.state_pid_seen);
+                if let Some(seen) = &seen {
+                    may_look_at(trial, seen)?;
+                }
                 let seen = seen.and_then(|seen| seen.namespaces.get("net").copied());
                 let what = format!("/proc/PID/ns/net in a {kind} hook, and the program's");
                 trial.expect_in(NETWORK, &what, own, seen)?;
@@ -100,7 +104,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
     Case {
         id: "engine/config/of-docker-runs",
         judges: &[DOCKER],
-        needs: &[Need::Root],
+        needs: &[Need::Root, Need::DeviceRules, BIND_SERVICE],
         run: |trial| {
             let world = of_engine(trial, docker())?;
             as_engines_ask(trial, DOCKER, &world)?;
@@ -110,7 +114,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
     Case {
         id: "engine/config/of-podman-runs",
         judges: &[PODMAN],
-        needs: &[Need::Root],
+        needs: &[Need::Root, Need::DeviceRules, BIND_SERVICE],
         run: |trial| {
             let world = of_engine(trial, podman())?;
             as_engines_ask(trial, PODMAN, &world)?;
@@ -120,7 +124,11 @@ pub(in crate::cases) const CASES: &[Case] = &[
     Case {
         id: "engine/config/file-mode-may-have-bits-of-the-type",
         judges: &[FILE_MODE],
-        needs: &[Need::Root, Need::SharedKernel],
+        needs: &[
+            Need::Root,
+            Need::SharedKernel,
+            Need::Capability("CAP_MKNOD"),
+        ],
         run: |trial| {
             const CHARACTER_DEVICE: u32 = 0o020_000;
             trial.set(
@@ -176,6 +184,9 @@ fn as_engines_ask(trial: &mut Trial, clause: &'static str, world: &World) -> Res
     trial.expect_in(clause, "mounts that are missing", json!([]), missing)?;
     trial.expect_in(clause, "pid of the first process", 1, world.pid)
 }
+
+/// One of [`CAPABILITIES`] that the plain container does without.
+const BIND_SERVICE: Need = Need::Capability("CAP_NET_BIND_SERVICE");
 
 const CAPABILITIES: [&str; 5] = [
     "CAP_CHOWN",

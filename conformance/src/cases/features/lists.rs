@@ -345,7 +345,8 @@ fn mount_option(trial: &mut Trial<'_>, name: &str) -> Result<bool, Stop> {
         _ if RECURSIVE.contains(&name) => {
             let host = trial.host();
             let new = crate::host::kernel_version(&host.kernel) >= (5, 14);
-            if !new || !host.root() {
+            // Elsewhere inherited mounts keep their options.
+            if !new || !host.root() || !host.initial_user_namespace {
                 return Ok(false);
             }
             bind(trial, json!(["rbind", name]))?

@@ -64,6 +64,7 @@ pub(in crate::cases) const CASES: &[Case] = &[
             Need::Root,
             Need::SharedKernel,
             Need::Capability("CAP_MKNOD"),
+            Need::DeviceRules,
         ],
         run: |trial| {
             trial.grant("CAP_MKNOD");
