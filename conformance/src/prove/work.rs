@@ -17,7 +17,7 @@ use crate::runner::{Interrupts, Session, shuffled};
 use crate::subject::Subject;
 
 /// One of so many cases that need not catch a deviant is run all the same.
-const ONE_OF: usize = 20;
+const ONE_OF: usize = 100;
 
 /// A case as it is judged by a version: some clauses bound earlier versions only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
