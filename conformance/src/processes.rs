@@ -203,7 +203,7 @@ pub fn kill_descendants(ancestor: i32, deadline: Instant) -> bool {
 }
 
 /// The pid of a pid namespace's first process, which is every other one's ancestor.
-const INIT: i32 = 1;
+pub(crate) const INIT: i32 = 1;
 
 fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {

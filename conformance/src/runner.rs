@@ -25,7 +25,8 @@ pub use interrupt::Interrupts;
 pub use progress::Progress;
 
 /// An operation may take this many times what create, start and delete of the plain container take
-/// together, and never less than [`LEAST_SECONDS`].
+/// together when they have the host to themselves, as many times more as there are trials for each
+/// processor, and never less than [`LEAST_SECONDS`].
 const PATIENCE: f64 = 20.0;
 /// See [`PATIENCE`].
 const LEAST_SECONDS: f64 = 10.0;
@@ -175,6 +176,8 @@ struct Known {
     judged: SpecVersion,
     asked: Option<SpecVersion>,
     timeout: Option<f64>,
+    /// Trials for each processor, 1 at least.
+    crowd: f64,
 }
 
 impl Known {
@@ -186,6 +189,7 @@ impl Known {
             judged,
             asked: options.asked,
             timeout: options.timeout,
+            crowd: crowd(options.jobs),
         }
     }
 
@@ -199,9 +203,16 @@ impl Known {
     }
 
     fn operation_seconds(&self) -> f64 {
-        self.timeout
-            .unwrap_or_else(|| (self.profile.plain_seconds * PATIENCE).max(LEAST_SECONDS))
+        self.timeout.unwrap_or_else(|| {
+            (self.profile.plain_seconds * PATIENCE * self.crowd).max(LEAST_SECONDS)
+        })
     }
+}
+
+/// How many of so many trials at once share a processor, 1 at least.
+fn crowd(jobs: usize) -> f64 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (jobs as f64 / processors as f64).max(1.0)
 }
 
 /// The cases that suites, filters and shard select, ordered by id.
@@ -509,8 +520,7 @@ fn run_all(
                         Some(need) => inapplicable(case, &need),
                         None => {
                             let outcomes = (0..options.repeat.max(1))
-                                .map(|_| attempt(bench, case, subject, known, interrupts))
-                                .collect();
+                                .map(|_| attempt(bench, case, subject, known, interrupts));
                             result_of(case, outcomes)
                         }
                     };
@@ -695,14 +705,12 @@ fn inapplicable(case: &Case, need: &str) -> CaseResult {
 }
 
 /// The result of a case's attempts: the worst one's findings, and `broken` if they differ.
-fn result_of(case: &Case, outcomes: Vec<Outcome>) -> CaseResult {
-    let attempts: Vec<Verdict> = outcomes
-        .iter()
-        .map(|outcome| verdict_of(outcome).0)
-        .collect();
-    // The attempt that went worst is the one to look at.
+fn result_of(case: &Case, outcomes: impl IntoIterator<Item = Outcome>) -> CaseResult {
+    let mut attempts: Vec<Verdict> = Vec::new();
+    // The attempt that went worst is the one to look at, and the only one that is kept.
     let worst = outcomes
         .into_iter()
+        .inspect(|outcome| attempts.push(verdict_of(outcome).0))
         .max_by_key(|outcome| verdict_of(outcome).0)
         .unwrap_or_default();
     let (mut verdict, mut need) = verdict_of(&worst);

@@ -134,10 +134,16 @@ fn operations(job: &Job, count: f64) -> Duration {
     Duration::from_secs_f64(job.operation_seconds * count)
 }
 
+/// How long things may take to go: longer than [`GRACE`] where operations may take long, on a host
+/// that is crowded or with a subject that is slow.
+fn grace(job: &Job) -> Duration {
+    GRACE.max(operations(job, 0.5))
+}
+
 /// Time after which a trial is the harness's fault: one in which the subject takes all the time that
 /// it is given ends before.
 pub(crate) fn limit(job: &Job) -> Duration {
-    let graces = GRACE * 10;
+    let graces = grace(job) * 10;
     operations(job, ALL_OPERATIONS + 4.0 * LAST_OPERATIONS) + graces
 }
 
@@ -498,10 +504,10 @@ impl<'a> Trial<'a> {
             self.judge_leaks();
         }
         self.release();
-        if processes::kill_descendants(
-            std::process::id() as i32,
-            Instant::now() + Duration::from_secs(10),
-        ) {
+        let me = std::process::id() as i32;
+        let deadline = Instant::now() + 2 * grace(self.job);
+        // The end of a pid namespace's first process is everybody's, if it takes its time.
+        if processes::kill_descendants(me, deadline) || me == processes::INIT {
             self.remove_cgroups();
             halt
         } else {

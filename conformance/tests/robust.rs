@@ -3,6 +3,8 @@
 
 #[path = "robust/host.rs"]
 mod host;
+#[path = "robust/many.rs"]
+mod many;
 #[path = "robust/subjects.rs"]
 mod subjects;
 
@@ -233,6 +235,11 @@ impl Place {
     }
 
     fn judge(&self, further: &[&str]) -> Run {
+        self.judge_while(further, HANGS, |_| {})
+    }
+
+    /// Judges the subject, and looks at the harness's process meanwhile.
+    fn judge_while(&self, further: &[&str], limit: Duration, mut look: impl FnMut(u32)) -> Run {
         let subject = self.path().join("subject").display().to_string();
         let report = format!("json={}", self.path().join("results").display());
         let (output, errors) = (self.path().join("output"), self.path().join("errors"));
@@ -247,12 +254,15 @@ impl Place {
             .stderr(std::fs::File::create(&errors).unwrap())
             .spawn()
             .expect("the program runs");
-        let deadline = Instant::now() + HANGS;
+        let deadline = Instant::now() + limit;
         let status = loop {
             match harness.try_wait().expect("a child of ours") {
                 Some(status) => break Some(status),
                 None if Instant::now() >= deadline => break None,
-                None => std::thread::sleep(Duration::from_millis(10)),
+                None => {
+                    look(harness.id());
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             }
         };
         if status.is_none() {
@@ -267,6 +277,19 @@ impl Place {
             left: host::left_behind(self.path(), &mark, tag.as_deref()),
             results,
         }
+    }
+}
+
+impl Place {
+    /// The numbers of the trials that have a directory now.
+    fn trials(&self) -> impl Iterator<Item = usize> {
+        let runs = host::entries(&self.path().join("work"));
+        runs.flat_map(|run| host::entries(&run))
+            .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+    }
+
+    fn latest_trial(&self) -> Option<usize> {
+        self.trials().max()
     }
 }
 

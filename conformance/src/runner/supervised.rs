@@ -54,9 +54,9 @@ fn supervise(job: &Job, interrupts: &Interrupts) -> Result<Outcome, String> {
     }
     interrupts.forget(pid);
     let waiting = |error| format!("wait for the supervisor: {error}");
-    if !in_time || !ends(pid).map_err(waiting)? {
+    if !in_time || !ends(pid, job).map_err(waiting)? {
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        if !ends(pid).map_err(waiting)? {
+        if !ends(pid, job).map_err(waiting)? {
             return Err(format!(
                 "the trial's processes do not die: see those below process {pid}"
             ));
@@ -84,9 +84,10 @@ fn supervise(job: &Job, interrupts: &Interrupts) -> Result<Outcome, String> {
 
 /// Waits for a child to end, and not for ever: a process that the kernel cannot end keeps its pid
 /// namespace, and with it the supervisor.
-fn ends(child: i32) -> std::io::Result<bool> {
+fn ends(child: i32, job: &Job) -> std::io::Result<bool> {
     let pidfd = sys::pidfd_open(Pid::from_raw(child))?;
-    let deadline = Instant::now() + LAST_MOMENTS;
+    let patience = Duration::from_secs_f64(job.operation_seconds);
+    let deadline = Instant::now() + LAST_MOMENTS.max(patience);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let ended = processes::poll_readable(pidfd.as_fd(), left)?;

@@ -139,7 +139,7 @@ impl Trial<'_> {
 
     /// What is still left behind after a grace time; what goes within it is no leak.
     pub fn left_behind_in_time(&self) -> Vec<String> {
-        let deadline = Instant::now() + GRACE;
+        let deadline = Instant::now() + super::grace(self.job);
         loop {
             let left = self.left_behind();
             if left.is_empty() || Instant::now() >= deadline {

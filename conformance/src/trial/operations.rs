@@ -378,7 +378,8 @@ impl Trial<'_> {
     /// Gives the container process a grace time to end; returns when it has, or when that is over.
     pub fn wait_gone_in_grace(&self) {
         if let Some(pid) = self.containers[self.current].pid {
-            let _ = processes::wait_until_gone(Pid::from_raw(pid), Instant::now() + super::GRACE);
+            let deadline = Instant::now() + super::grace(self.job);
+            let _ = processes::wait_until_gone(Pid::from_raw(pid), deadline);
         }
     }
 

@@ -36,6 +36,30 @@ pub(crate) fn orphans() -> Vec<String> {
         .collect()
 }
 
+/// What a process has taken of the host.
+#[derive(Debug)]
+pub(crate) struct Use {
+    pub(crate) descriptors: usize,
+    pub(crate) threads: usize,
+    pub(crate) kilobytes: u64,
+}
+
+impl Use {
+    pub(crate) fn of(pid: u32) -> Use {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|text| text.split_whitespace().next()?.parse().ok());
+        Use {
+            descriptors: entries(&process.join("fd")).count(),
+            threads: entries(&process.join("task")).count(),
+            kilobytes: resident.unwrap_or(0),
+        }
+    }
+}
+
 /// All that a run in this directory, with this mark and this tag, has left.
 pub(crate) fn left_behind(directory: &Path, mark: &str, tag: Option<&str>) -> Vec<String> {
     let mut left = Vec::new();
@@ -94,7 +118,7 @@ fn processes() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+pub(crate) fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries.flatten().map(|entry| entry.path())
 }
