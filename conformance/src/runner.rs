@@ -520,6 +520,7 @@ fn run_all(
                         Some(need) => inapplicable(case, &need),
                         None => {
                             let outcomes = (0..options.repeat.max(1))
+                                .take_while(|_| !interrupts.came())
                                 .map(|_| attempt(bench, case, subject, known, interrupts));
                             result_of(case, outcomes)
                         }

@@ -15,6 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use oci_conformance::host::{Host, View};
 use oci_conformance::results::{Results, Verdict};
 use subjects::{KINDS, Kind, SLOW};
@@ -75,6 +77,21 @@ fn a_slow_subject_that_is_right_passes() {
         .map(|case| format!("{} {:?} {:?}", case.id, case.verdict, case.need))
         .collect();
     assert_eq!(bad, [""; 0]);
+    assert_eq!(run.left, [""; 0]);
+}
+
+#[test]
+fn a_signal_ends_a_run_of_very_many_repeats() {
+    let place = Place::new("");
+    let case = "hostname/is-set-in-the-new-uts-namespace";
+    let mut told = false;
+    let run = place.judge_while(&["--repeat", "1000000", case], HANGS, |harness| {
+        if !told && place.latest_trial() >= Some(3) {
+            kill(Pid::from_raw(harness as i32), Signal::SIGTERM).unwrap();
+            told = true;
+        }
+    });
+    assert_eq!(run.code, Some(143), "{}", run.said);
     assert_eq!(run.left, [""; 0]);
 }
 
