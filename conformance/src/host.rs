@@ -113,6 +113,13 @@ impl Host {
         if let Some(hindrance) = abilities::hindrance(self.root()) {
             return Some(hindrance.to_owned());
         }
+        if self.root() && !self.meets(Need::Capability("CAP_MKNOD")) {
+            return Some(
+                "CAP_MKNOD where it counts: without it there are no device nodes to be made, and no \
+                 rules for devices in other user namespaces than the host's"
+                    .to_owned(),
+            );
+        }
         // Many runtimes make cgroups for every container if they are root's, and fail if they cannot.
         (self.root() && !self.makes_cgroups()).then(|| "a cgroup hierarchy to write to".to_owned())
     }

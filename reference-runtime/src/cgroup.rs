@@ -52,7 +52,9 @@ pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>> {
         let v2 = names.is_empty();
         let mount = match conventional_mount(names) {
             Some(mount) => Some(mount),
-            None => mounted_at(mounted.get_or_insert_with(read_mounts), names),
+            // The table of mounts has those too that something else covers.
+            None => mounted_at(mounted.get_or_insert_with(read_mounts), names)
+                .filter(|mount| is_of(mount, if v2 { CGROUP2_MAGIC } else { CGROUP_MAGIC })),
         };
         let Some(mount) = mount else { continue };
         let controllers = if v2 {
@@ -75,16 +77,19 @@ pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>> {
 /// Where every distribution mounts a hierarchy. Checked by the filesystem's magic number,
 /// which is much cheaper than reading the table of all mounts.
 fn conventional_mount(names: &str) -> Option<PathBuf> {
-    let is = |path: &Path, magic| files::filesystem_magic(path.as_os_str()).ok() == Some(magic);
     let root = Path::new(MOUNT_ROOT);
     if names.is_empty() {
         return [root.to_owned(), root.join("unified")]
             .into_iter()
-            .find(|path| is(path, CGROUP2_MAGIC));
+            .find(|path| is_of(path, CGROUP2_MAGIC));
     }
     let directory = names.strip_prefix("name=").unwrap_or(names);
     let path = root.join(directory);
-    is(&path, CGROUP_MAGIC).then_some(path)
+    is_of(&path, CGROUP_MAGIC).then_some(path)
+}
+
+fn is_of(path: &Path, magic: i64) -> bool {
+    files::filesystem_magic(path.as_os_str()).ok() == Some(magic)
 }
 
 fn read_mounts() -> Vec<(String, String, PathBuf)> {

@@ -21,7 +21,13 @@ const TEMPLATE: &str = "config-linux.netDevices.template";
 const NOTHING: &str = "runtime.errors.unchanged";
 
 /// Devices are the kernel's: a virtual machine gets them in ways that are not judged here.
-const NEEDS: &[Need] = &[Need::Root, Need::SharedKernel, Need::Namespace("net")];
+/// Without the last a runtime is not shown the namespace of a process that cannot be dumped.
+const NEEDS: &[Need] = &[
+    Need::Root,
+    Need::SharedKernel,
+    Need::Namespace("net"),
+    Need::Capability("CAP_SYS_PTRACE"),
+];
 
 const FIRST: Device = Device {
     name: "judged0",

@@ -96,7 +96,11 @@ pub(in crate::cases) const CASES: &[Case] = &[
     Case {
         id: "cli/exec/detached-writes-its-pid-and-returns",
         judges: &[PID_FILE],
-        needs: &[Need::Command("exec"), Need::SharedKernel],
+        needs: &[
+            Need::Command("exec"),
+            Need::SharedKernel,
+            Need::Capability("CAP_SYS_PTRACE"),
+        ],
         run: |trial| {
             trial.probe(&["pause"]);
             trial.run_until_ready()?;

@@ -170,6 +170,16 @@ pub(in crate::cases) const CASES: &[Case] = &[
             let Some(config) = written.ok().filter(|_| is_config) else {
                 return Ok(());
             };
+            let given = config["process"]["capabilities"]["bounding"].as_array();
+            let host = trial.host();
+            let lacking = given.into_iter().flatten().filter_map(Value::as_str);
+            // Before version 1.1.0 a capability that cannot be granted is an error.
+            if let Some(name) = lacking
+                .into_iter()
+                .find(|name| !host.capabilities.contains(*name))
+            {
+                return Err(Stop::Inapplicable(name.to_owned()));
+            }
             // The file system that it is given has one program, and no terminal is at hand.
             trial.config = config;
             trial.probe(&["observe"]);

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::statvfs::FsFlags;
 use serde_json::{Value, json};
 
 use super::{dare, outside, world};
@@ -124,11 +125,17 @@ fn host_binary(trial: &mut Trial<'_>) -> Result<(), Stop> {
                     .map(|file| (file.dev(), file.ino()))
             };
             let on_host = identity(&path).is_some() && identity(&path) == identity(exe.as_ref());
-            json!({"program": path, "is a file of the host": on_host, "open for writing": opens(&exe)})
+            let mount = nix::sys::statvfs::statvfs(exe.as_str());
+            let read_only = mount.is_ok_and(|mount| mount.flags().contains(FsFlags::ST_RDONLY));
+            json!({
+                "program": path, "is a file of the host": on_host,
+                "on a read-only mount": read_only, "open for writing": opens(&exe),
+            })
         }
     };
     let replaceable = observed["is a file of the host"] == json!(true)
-        // Busy only as long as it runs; a read-only mount or a seal would have said so.
+        // The kernel asks first whether it is busy, which it is only as long as it runs.
+        && observed["on a read-only mount"] == json!(false)
         && ["done", "ETXTBSY"].map(Value::from).contains(&observed["open for writing"]);
     let says = "the created container's process runs no writable file of the host";
     trial.expect_that(NOT_WRITABLE, !replaceable, says, observed)?;
