@@ -312,6 +312,12 @@ impl<'a> Trial<'a> {
         self.set("/ociVersion", version);
     }
 
+    /// The shortest `timeout` within which a hook comes to begin: whole seconds, and on a slow host
+    /// twice what a whole container takes.
+    pub fn hook_timeout(&self) -> u64 {
+        (self.profile.plain_seconds * 2.0).ceil().max(1.0) as u64
+    }
+
     /// A fresh deadline for one operation.
     pub(crate) fn deadline(&self) -> Instant {
         self.end_by.min(Instant::now() + operations(self.job, 1.0))

@@ -110,7 +110,8 @@ pub(super) const CASES: &[Case] = &[
 fn times_out(trial: &mut Trial, kind: &'static str, clause: &'static str) -> Result<(), Stop> {
     trial.bind_out();
     trial.hook(kind, "slow", &["hang"]);
-    trial.set(&format!("/hooks/{kind}/0/timeout"), 1);
+    let timeout = trial.hook_timeout();
+    trial.set(&format!("/hooks/{kind}/0/timeout"), timeout);
     trial.probe(&["pause"]);
     let mut asked = Instant::now();
     let mut exit = trial.create()?;
@@ -152,7 +153,8 @@ fn times_out(trial: &mut Trial, kind: &'static str, clause: &'static str) -> Res
         "poststop" => {}
         "poststart" if !trial.binds("runtime.lifecycle.poststart.fail.error") => {}
         _ => {
-            let what = format!("{operation} whose {kind} hook hangs beyond its timeout of 1 s");
+            let what =
+                format!("{operation} whose {kind} hook hangs beyond its timeout of {timeout} s");
             trial.expect_error(clause, &what, &exit)?;
         }
     }

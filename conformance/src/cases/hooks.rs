@@ -170,14 +170,12 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         run: |trial| {
             trial.hook("createRuntime", "slow", &["hang"]);
-            trial.set("/hooks/createRuntime/0/timeout", 1);
+            let timeout = trial.hook_timeout();
+            trial.set("/hooks/createRuntime/0/timeout", timeout);
             let exit = trial.create()?;
             let clause = "config.hooks.createRuntime.timeout.effect";
-            trial.expect_error(
-                clause,
-                "create whose hook hangs beyond its timeout of 1 s",
-                &exit,
-            )?;
+            let what = format!("create whose hook hangs beyond its timeout of {timeout} s");
+            trial.expect_error(clause, &what, &exit)?;
             let ran = tags(&trial.hook_records()?);
             trial.expect_in(clause, "hooks that were begun", json!(["slow"]), ran)?;
             if exit.succeeded() {
