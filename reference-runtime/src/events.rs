@@ -6,6 +6,7 @@ mod stats;
 
 use crate::cgroup::{Group, Placement};
 use crate::error::{CallContext, Error, Result};
+use crate::output;
 use crate::state::{Container, Status};
 use crate::store::Store;
 use crate::sys::files::{self, O_RDONLY, cwd};
@@ -13,7 +14,6 @@ use crate::sys::{notification, process};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::fs;
-use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -62,11 +62,7 @@ fn tell(id: &str, kind: &str, data: Option<Value>) -> Result<bool> {
     if let Some(data) = data {
         event["data"] = data;
     }
-    let mut out = io::stdout();
-    match writeln!(out, "{event}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        other => other.call(|| "write(stdout)").map(|()| true),
-    }
+    output::line(event)
 }
 
 /// The kernel's word that a group has run out of memory.

@@ -3,6 +3,7 @@
 use crate::cli::ListFormat;
 use crate::error::Result;
 use crate::log;
+use crate::output;
 use crate::state::Container;
 use crate::store::Store;
 use serde_json::{Value, json};
@@ -29,16 +30,18 @@ pub(crate) fn list(store: &Store, format: ListFormat, quiet: bool) -> Result<()>
         }
     }
     if quiet {
-        containers
-            .iter()
-            .for_each(|container| println!("{}", container.record.id));
+        for container in &containers {
+            if !output::line(&container.record.id)? {
+                break;
+            }
+        }
         return Ok(());
     }
     match format {
-        ListFormat::Json => println!("{}", Value::Array(containers.iter().map(entry).collect())),
+        ListFormat::Json => output::line(Value::Array(containers.iter().map(entry).collect())),
         ListFormat::Table => table(&containers),
     }
-    Ok(())
+    .map(drop)
 }
 
 fn pid(container: &Container) -> i32 {
@@ -65,25 +68,30 @@ fn entry(container: &Container) -> Value {
     entry
 }
 
-fn table(containers: &[Container]) {
+/// False if nobody reads to the end.
+fn table(containers: &[Container]) -> Result<bool> {
     let width = containers
         .iter()
         .map(|container| container.record.id.len())
         .max()
         .unwrap_or(0)
         .max(2);
-    println!(
+    let mut heard = output::line(format_args!(
         "{:width$}  {:>10}  {:8}  {:30}  BUNDLE",
         "ID", "PID", "STATUS", "CREATED"
-    );
+    ))?;
     for container in containers {
+        if !heard {
+            break;
+        }
         let record = &container.record;
         let (pid, status) = (pid(container), container.status.name());
-        println!(
+        heard = output::line(format_args!(
             "{:width$}  {pid:>10}  {status:8}  {:30}  {}",
             record.id,
             record.created,
             record.bundle.display()
-        );
+        ))?;
     }
+    Ok(heard)
 }

@@ -31,6 +31,7 @@ mod memory_policy;
 mod mounts;
 mod namespaces;
 mod net_devices;
+mod output;
 mod paths;
 mod personality;
 mod plan;
@@ -79,8 +80,13 @@ fn main() -> ExitCode {
     }
     let cli = Cli::of_process();
     if cli.global.version {
-        print_version();
-        return ExitCode::SUCCESS;
+        return match print_version() {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("refrun: error: {error}");
+                ExitCode::FAILURE
+            }
+        };
     }
     let Some(command) = cli.command else {
         // A usage error, as for a command that is unknown.
@@ -146,7 +152,10 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
             return run::run(&store, &create.id, options, run::Manner { detach, keep });
         }
         Command::Start { id } => start::start(&store, &id)?,
-        Command::State { id } => println!("{:#}", Container::load(store.open(&id)?)?.state()),
+        Command::State { id } => {
+            let state = Container::load(store.open(&id)?)?.state();
+            output::line(format_args!("{state:#}"))?;
+        }
         Command::Kill { id, signal, all } => {
             kill::kill(
                 &store,
@@ -180,7 +189,9 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         } => events::events(&store, &id, (!stats).then_some(interval))?,
         Command::Checkpoint(_) => return Err(no_criu("checkpoint")),
         Command::Restore(_) => return Err(no_criu("restore")),
-        Command::Features => println!("{:#}", features::document()),
+        Command::Features => {
+            output::line(format_args!("{:#}", features::document()))?;
+        }
         Command::Spec { bundle, rootless } => spec::write(&bundle, rootless)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -270,7 +281,10 @@ fn set_frozen(store: &Store, id: &str, frozen: bool) -> Result<()> {
     container.record.cgroup.set_frozen(frozen)
 }
 
-fn print_version() {
-    println!("refrun version {}", env!("CARGO_PKG_VERSION"));
-    println!("spec: {}", state::SPEC_VERSION);
+fn print_version() -> Result<bool> {
+    output::line(format_args!(
+        "refrun version {}\nspec: {}",
+        env!("CARGO_PKG_VERSION"),
+        state::SPEC_VERSION
+    ))
 }

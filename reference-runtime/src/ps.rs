@@ -3,6 +3,7 @@
 use crate::cli::ListFormat;
 use crate::error::{CallContext, Error, Result};
 use crate::members;
+use crate::output;
 use crate::state::Container;
 use crate::store::Store;
 use std::process::{Command, ExitCode, Stdio};
@@ -17,26 +18,23 @@ pub(crate) fn ps(
     let container = Container::load(store.open(id)?)?;
     let pids = members::processes(&container)?;
     if format == ListFormat::Json {
-        println!("{}", serde_json::json!(pids));
+        output::line(serde_json::json!(pids))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut command = Command::new("ps");
     if options.is_empty() {
         command.arg("-ef");
     }
-    let output = command
+    let table = command
         .args(options)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .call(|| "execvp(\"ps\")")?;
-    if !output.status.success() {
-        return Ok(ExitCode::from(output.status.code().unwrap_or(1) as u8));
+    if !table.status.success() {
+        return Ok(ExitCode::from(table.status.code().unwrap_or(1) as u8));
     }
-    print!(
-        "{}",
-        select(&String::from_utf8_lossy(&output.stdout), &pids)?
-    );
+    output::line(select(&String::from_utf8_lossy(&table.stdout), &pids)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -55,7 +53,7 @@ fn select(table: &str, pids: &[i32]) -> Result<String> {
             .is_some_and(|pid| pids.contains(&pid))
     };
     let rows = [head].into_iter().chain(lines.filter(about));
-    Ok(rows.map(|line| format!("{line}\n")).collect())
+    Ok(rows.collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

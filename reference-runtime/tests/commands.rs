@@ -37,6 +37,34 @@ fn ps_lists_what_is_in_the_container() {
 }
 
 #[test]
+fn a_reader_that_left_has_seen_enough_and_a_full_device_is_an_error() {
+    if skipped() {
+        return;
+    }
+    let bundle = Bundle::endless("output");
+    bundle.start();
+    let id = bundle.id.as_str();
+    for arguments in [
+        &["--version"][..],
+        &["features"],
+        &["state", id],
+        &["list"],
+        &["list", "--quiet"],
+        &["list", "--format", "json"],
+        &["ps", id],
+        &["ps", "--format", "json", id],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = bundle.command(arguments).stdout(writer).output().unwrap();
+        succeeded(&output);
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let error = failed(&bundle.command(arguments).stdout(full).output().unwrap());
+        assert!(error.contains("write(stdout)"), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
 fn update_changes_limits_all_or_none() {
     if skipped() {
         return;
