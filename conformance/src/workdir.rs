@@ -15,6 +15,7 @@ use crate::trial;
 
 const PREFIX: &str = "oci-conformance.";
 const LOCK: &str = "lock";
+const ID_PREFIX: &str = "oct-";
 
 /// A run's directory; dropped, it removes what the run owned.
 #[derive(Debug)]
@@ -150,7 +151,12 @@ fn lock(path: &Path) -> io::Result<Option<Flock<std::fs::File>>> {
 }
 
 fn ids(tag: &str) -> String {
-    format!("oct-{}-", tag.to_lowercase())
+    format!("{ID_PREFIX}{}-", tag.to_lowercase())
+}
+
+/// Whether a cgroup of this name is a container's of a run: of which there may be very many.
+pub(crate) fn is_of_a_container(name: &str) -> bool {
+    name.starts_with(ID_PREFIX)
 }
 
 /// Whether a directory or a cgroup of this name is a run's.

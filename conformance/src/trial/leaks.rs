@@ -258,7 +258,7 @@ fn strays(mount_point: &Path, ids: &str) -> Vec<PathBuf> {
             }
             if name.contains(ids) {
                 found.push(entry.path());
-            } else if depth > 1 {
+            } else if depth > 1 && !workdir::is_of_a_container(&name) {
                 search(&entry.path(), ids, depth - 1, found);
             }
         }
