@@ -338,16 +338,16 @@ fn the_root_of_a_user_namespace_does_what_it_can_with_cgroups() {
         }
         bundle.write_config();
         let run = format!("{before}exec \"$@\"");
-        let output = Command::new("unshare")
-            .args([
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "sh",
-                "-c",
-                &run,
-                "sh",
-            ])
+        // The first shell of the namespace is nobody there until the ids are mapped, the next is root.
+        let mapped = "mkfifo \"$0\" && run=$1 && shift
+            unshare --user --mount sh -c 'read -r _ <\"$0\" && exec sh -c \"$@\"' \"$0\" \"$run\" sh \"$@\" & child=$!
+            until [ \"$(readlink /proc/$child/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do :; done
+            for map in uid_map gid_map; do cat /proc/self/$map >/proc/$child/$map; done
+            echo >\"$0\"; wait $child";
+        let output = Command::new("sh")
+            .args(["-c", mapped])
+            .arg(bundle.file("mapped"))
+            .arg(&run)
             .arg(env!("CARGO_BIN_EXE_refrun"))
             .arg("--root")
             .arg(bundle.file("state"))
