@@ -65,9 +65,9 @@ mod tests {
         let table = "USER   PID COMMAND\nroot     7 12\nroot    12 sh\n";
         assert_eq!(
             select(table, &[12]).unwrap(),
-            "USER   PID COMMAND\nroot    12 sh\n"
+            "USER   PID COMMAND\nroot    12 sh"
         );
-        assert_eq!(select(table, &[]).unwrap(), "USER   PID COMMAND\n");
+        assert_eq!(select(table, &[]).unwrap(), "USER   PID COMMAND");
         assert!(select("USER COMMAND\n", &[1]).is_err());
     }
 }
