@@ -7,6 +7,7 @@
 //! every (case, clause) pair that the suite judges there has to be a deviant that just this pair
 //! catches: a pair without one may be a check that cannot fail.
 
+mod crowd;
 mod declarations;
 mod judge;
 mod report;

@@ -380,6 +380,17 @@ impl Session {
         (session, result)
     }
 
+    /// Another subject, of which nothing is asked: it is taken to be as this one is.
+    pub fn taken_for(&self, subject: &Subject) -> Session {
+        Session {
+            bench: Arc::clone(&self.bench),
+            subject: subject.clone(),
+            known: self.known.clone(),
+            interrupts: self.interrupts.clone(),
+            open: true,
+        }
+    }
+
     /// The same subject, judged by a version of the specification.
     pub fn judged_by(&self, version: SpecVersion) -> Session {
         let known = Known {

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use oci_conformance::cases;
 use oci_conformance::prove::Declaration;
 use oci_runtime_schemas::Catalogue;
+use serde_json::json;
 
 /// A directory with the deviants' program, as the harness carries it.
 struct Place(tempfile::TempDir);
@@ -87,7 +88,7 @@ fn a_deviant_is_caught_by_what_it_breaks() {
 #[test]
 fn what_no_deviant_is_caught_by_is_listed_and_fails() {
     let place = Place::new();
-    let program = declaring(&place, "hostname.ignored", r#"["config.hostname.effect"]"#);
+    let program = declaring(&place, &[("hostname.ignored", "config.hostname.effect")]);
     let arguments = [
         "--deviants",
         &program,
@@ -106,11 +107,7 @@ fn what_no_deviant_is_caught_by_is_listed_and_fails() {
 #[test]
 fn a_deviant_that_nothing_shows_has_escaped() {
     let place = Place::new();
-    let program = declaring(
-        &place,
-        "domainname.ignored",
-        r#"["config.hostname.effect"]"#,
-    );
+    let program = declaring(&place, &[("domainname.ignored", "config.hostname.effect")]);
     let (code, table, errors) = place.prove(&["--deviants", &program, "--cases", "hostname/"]);
     assert_eq!(code, 1, "{table}{errors}");
     assert!(table.contains("ESCAPED  domainname.ignored"), "{table}");
@@ -119,11 +116,7 @@ fn a_deviant_that_nothing_shows_has_escaped() {
 #[test]
 fn a_finding_outside_of_what_a_deviant_breaks_fails() {
     let place = Place::new();
-    let program = declaring(
-        &place,
-        "hostname.ignored",
-        r#"["config.domainname.effect"]"#,
-    );
+    let program = declaring(&place, &[("hostname.ignored", "config.domainname.effect")]);
     let arguments = [
         "--deviants",
         &program,
@@ -143,6 +136,36 @@ fn a_finding_outside_of_what_a_deviant_breaks_fails() {
 }
 
 #[test]
+fn in_a_crowd_the_one_that_is_seen_is_named() {
+    let place = Place::new();
+    let deviants = [
+        (
+            "hooks.poststop.env-lost",
+            "config.hooks.poststop.env.effect",
+        ),
+        ("process.env.ignored", "config.process.env.effect"),
+        ("hostname.ignored", "config.domainname.effect"),
+        ("exec.cwd.unchecked", "security.cwd.inside-root.exec"),
+        ("domainname.ignored", "config.domainname.effect"),
+    ];
+    let program = declaring(&place, &deviants);
+    let mut arguments = vec!["--deviants", &program, "--full"];
+    for case in ["hostname/", "domainname/", "process/env/", "process/cwd/"] {
+        arguments.extend(["--cases", case]);
+    }
+    let (code, table, errors) = place.prove(&arguments);
+    assert_eq!(code, 1, "{table}{errors}");
+    let unexpected: Vec<&str> = table
+        .lines()
+        .filter(|line| line.contains(" on refrun") && line.contains("): "))
+        .collect();
+    assert!(
+        matches!(unexpected[..], [line] if line.trim_start().starts_with("hostname.ignored on refrun")),
+        "{table}{errors}"
+    );
+}
+
+#[test]
 fn usage_errors_exit_with_2() {
     let place = Place::new();
     for arguments in [
@@ -157,13 +180,17 @@ fn usage_errors_exit_with_2() {
     }
 }
 
-/// A program that is the embedded one but for its declarations, of which it has this one.
-fn declaring(place: &Place, name: &str, breaks: &str) -> String {
+/// A program that is the embedded one but for its declarations: names, and what they break.
+fn declaring(place: &Place, deviants: &[(&str, &str)]) -> String {
     let real = place.program("real", oci_embedded::DEVIANTS);
+    let declarations: Vec<serde_json::Value> = deviants
+        .iter()
+        .map(|(name, breaks)| json!({"name": name, "breaks": [breaks], "wrong": "it is"}))
+        .collect();
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = deviants ] || exec {} \"$@\"\n\
-         echo '[{{\"name\": \"{name}\", \"breaks\": {breaks}, \"wrong\": \"it is\"}}]'\n",
-        real.display()
+        "#!/bin/sh\n[ \"$1\" = deviants ] || exec {} \"$@\"\necho '{}'\n",
+        real.display(),
+        serde_json::Value::from(declarations)
     );
     place
         .program("declaring", text.as_bytes())

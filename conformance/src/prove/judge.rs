@@ -105,6 +105,19 @@ impl Baseline {
         })
     }
 
+    /// Whether a result tells the same as the base's own: no deviant was seen in it.
+    pub(super) fn looks_like(&self, turn: Turn, result: &CaseResult) -> bool {
+        let known = self.broken(turn);
+        self.results.get(&turn).is_some_and(|own| {
+            own.verdict == result.verdict
+                && own.findings.len() == result.findings.len()
+                && broken_clauses(&result.findings)
+                    .iter()
+                    .all(|clause| known.contains(clause))
+                && complaint(result).is_none()
+        })
+    }
+
     fn broken(&self, turn: Turn) -> Vec<String> {
         self.results
             .get(&turn)
@@ -189,6 +202,11 @@ impl Tally {
         self.judged.push(judged);
     }
 
+    /// Counts trials whose results say nothing new.
+    pub(super) fn add_trials(&mut self, trials: usize) {
+        self.trials += trials;
+    }
+
     pub(super) fn proof(
         self,
         selected: &[&'static Case],
@@ -254,6 +272,12 @@ impl Tally {
     }
 }
 
+/// What a deviant said that could not be wrong as declared.
+fn complaint(result: &CaseResult) -> Option<&str> {
+    let mut lines = result.steps.iter().flat_map(|step| step.stderr.lines());
+    lines.find(|line| line.starts_with(COMPLAINT))
+}
+
 fn judge_result(
     judged: &mut Judged,
     deviant: &Declaration,
@@ -268,12 +292,7 @@ fn judge_result(
             message,
         });
     };
-    let complaint = result
-        .steps
-        .iter()
-        .flat_map(|step| step.stderr.lines())
-        .find(|line| line.starts_with(COMPLAINT));
-    if let Some(line) = complaint {
+    if let Some(line) = complaint(result) {
         unexpected("deviant", line.to_owned());
     }
     let need = || result.need.clone().unwrap_or_default();

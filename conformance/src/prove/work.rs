@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use oci_runtime_schemas::SpecVersion;
 
 use super::Question;
+use super::crowd::Crowd;
 use super::declarations::Declaration;
 use super::judge::{Baseline, Deviation, NotExercised, Tally};
 use crate::case::Case;
@@ -82,6 +83,22 @@ impl Work<'_> {
         for ((place, _), result) in tasks.iter().zip(results) {
             of[*place].push(result);
         }
+        if self.question.full {
+            let crowd = Crowd::new(self, &able, &surveyed, &baseline);
+            let rest = crowd.groups(&turns, &tasks);
+            self.tell(&format!(
+                "{} trials of several deviants at once",
+                rest.len()
+            ));
+            for (place, result) in self
+                .each(&rest, |group| crowd.judge(group))
+                .into_iter()
+                .flatten()
+            {
+                of[place].push(result);
+            }
+            tally.add_trials(crowd.trials());
+        }
         let gate_counts = turns.iter().any(|turn| turn.case == GATE);
         for ((deviant, (_, gate)), mut results) in able.iter().zip(surveyed).zip(of) {
             if gate_counts {
@@ -138,14 +155,17 @@ impl Work<'_> {
         let (must, rest): (Vec<&Turn>, Vec<&Turn>) = turns
             .iter()
             .filter(|turn| turn.case != GATE)
-            .partition(|turn| self.question.full || baseline.shows(**turn, deviant));
+            .partition(|turn| baseline.shows(**turn, deviant));
         let seed = self
             .question
             .options
             .seed
             .wrapping_add(place.wrapping_mul(0x1_0001));
         let rest = shuffled(rest.into_iter().filter(others).collect(), seed);
-        let some = rest.len().div_ceil(ONE_OF);
+        let some = match self.question.full {
+            true => 0, // They are run all, in groups.
+            false => rest.len().div_ceil(ONE_OF),
+        };
         must.into_iter()
             .chain(rest.into_iter().take(some))
             .copied()
@@ -167,11 +187,16 @@ impl Work<'_> {
     }
 
     fn subject(&self, deviant: &Declaration) -> Subject {
+        self.over(self.base, deviant)
+    }
+
+    /// A subject made wrong in one way.
+    pub(super) fn over(&self, base: &Subject, deviant: &Declaration) -> Subject {
         let mut arguments = vec!["--deviant".to_owned(), deviant.name.clone()];
-        arguments.extend(["--base".to_owned(), self.base.program.display().to_string()]);
+        arguments.extend(["--base".to_owned(), base.program.display().to_string()]);
         let memory = self.memory.join(&deviant.name).display().to_string();
         arguments.extend(["--memory".to_owned(), memory]);
-        arguments.extend(self.base.arguments.iter().cloned());
+        arguments.extend(base.arguments.iter().cloned());
         Subject {
             label: Some(deviant.name.clone()),
             program: self.program.to_owned(),
@@ -211,7 +236,7 @@ impl Work<'_> {
     }
 }
 
-fn run(session: &Session, turn: Turn) -> (Turn, CaseResult) {
+pub(super) fn run(session: &Session, turn: Turn) -> (Turn, CaseResult) {
     let case: &'static Case = crate::cases::by_id(turn.case).expect("turns are of cases");
     let result = match turn.version {
         None => session.run(case),
