@@ -1,6 +1,8 @@
 //! The program as its users run it: exit codes, degenerate subjects, interruption, what is left
 //! behind.
 
+mod executable;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -27,8 +29,7 @@ impl Place {
     /// A runtime that is a shell script.
     fn script(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        executable::write(&path, format!("#!/bin/sh\n{text}\n").as_bytes());
         path
     }
 
@@ -104,8 +105,7 @@ fn wrong_usage_exits_with_2_and_one_line() {
     std::fs::write(&text, "no program").unwrap();
     let text = text.display().to_string();
     let executable = place.path().join("executable-text");
-    std::fs::write(&executable, "no program").unwrap();
-    std::fs::set_permissions(&executable, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable::write(&executable, b"no program");
     let executable = executable.display().to_string();
     let expectation = place.path().join("expect.toml");
     std::fs::write(

@@ -1,6 +1,8 @@
 //! Exploration finds what is wrong with a runtime that is wrong, shrinks it to what matters, and
 //! finds nothing wrong with the reference.
 
+mod executable;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,8 +27,7 @@ impl Place {
 
     fn program(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.0.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        executable::write(&path, content);
         path
     }
 

@@ -1,6 +1,7 @@
 //! A subject whose every output is an attack, through every format: each is still read whole by a
 //! reader that is not ours, and nothing in it is live.
 
+mod executable;
 #[path = "hostile/tap.rs"]
 mod tap;
 
@@ -128,8 +129,7 @@ exec "{directory}/refrun" "$@"
 }
 
 fn executable(path: &Path, bytes: &[u8]) {
-    std::fs::write(path, bytes).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable::write(path, bytes);
 }
 
 /// Written apart from the escaping: no character that a terminal or an eye must never be given, and

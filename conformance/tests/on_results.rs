@@ -1,6 +1,8 @@
 //! The commands that work on results files, as their users run them: `merge`, `compare` and
 //! `expect update`.
 
+mod executable;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -296,8 +298,8 @@ fn results_of_another_format_are_refused() {
 fn expect_update_writes_what_a_run_accepts_once_it_is_explained() {
     let place = Place::new();
     // A runtime that fails the plainest container: one failure.
-    let script = place.write("runtime", "#!/bin/sh\necho 'wrong 1.0'\n");
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = place.path("runtime");
+    executable::write(script.as_ref(), b"#!/bin/sh\necho 'wrong 1.0'\n");
     let (expect, results) = (place.path("expect.toml"), place.path("results.json"));
     let format = format!("json={results}");
     let judge = ["--runtime", &script, "hostname/", "--format", &format];

@@ -1,5 +1,7 @@
 //! The deviants' declarations, and `prove` as its users run it.
 
+mod executable;
+
 use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -22,8 +24,7 @@ impl Place {
 
     fn program(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.0.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        executable::write(&path, content);
         path
     }
 

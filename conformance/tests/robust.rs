@@ -1,6 +1,7 @@
 //! Subjects that hang, flood, crash, leave things behind or take away what the harness stands on:
 //! each ends with the right verdict, in bounded time, and nothing of it is left.
 
+mod executable;
 #[path = "robust/host.rs"]
 mod host;
 #[path = "robust/many.rs"]
@@ -238,8 +239,7 @@ impl Place {
 
     fn executable(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        executable::write(&path, bytes);
         path
     }
 

@@ -467,7 +467,12 @@ fn prepared(bundle: Bundle) -> Bundle {
         .unwrap()
         .remove("cgroupsPath");
     // Where the build is, the user may not be able to go.
-    fs::copy(env!("CARGO_BIN_EXE_refrun"), bundle.file("refrun")).unwrap();
+    // Copied here, it could be open for writing in a process that another test starts, and could not
+    // be executed.
+    let mut copy = Command::new("cp");
+    copy.arg(env!("CARGO_BIN_EXE_refrun"))
+        .arg(bundle.file("refrun"));
+    assert!(copy.status().unwrap().success());
     own(bundle.path().parent().unwrap());
     bundle
 }

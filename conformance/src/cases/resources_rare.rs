@@ -121,7 +121,7 @@ impl Limit {
             let refusal = Refusal {
                 error: CANNOT_APPLY,
                 nothing: Some(UNCHANGED),
-                control: self.clause,
+                control: "runtime.create.new",
                 when: When::Create,
                 what: "a limit that this kernel has no file for",
             };

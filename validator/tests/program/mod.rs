@@ -121,7 +121,11 @@ impl Place {
         let place = tempfile::tempdir().unwrap();
         fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
         let program = place.path().join("oci-validate");
-        fs::copy(env!("CARGO_BIN_EXE_oci-validate"), &program).unwrap();
+        // Copied here, it could be open for writing in a process that another test starts, and could not
+        // be executed.
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_oci-validate")).arg(&program);
+        assert!(copy.status().unwrap().success());
         let mut command = self.program(&program, arguments);
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         std::os::unix::process::CommandExt::gid(&mut command, 65534);
