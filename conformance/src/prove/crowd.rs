@@ -6,6 +6,7 @@
 //! that is seen in many cases is judged alone, since it would part every group that it is in.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::declarations::Declaration;
@@ -101,9 +102,12 @@ impl<'a> Crowd<'a> {
                 }
                 continue;
             }
-            self.trials.fetch_add(1, Ordering::Relaxed);
-            let session = self.work.session.taken_for(&self.stacked(&stack));
+            let number = self.trials.fetch_add(1, Ordering::Relaxed);
+            let memory = self.work.memory.join(format!("stack-{number}"));
+            let session = self.work.session.taken_for(&self.stacked(&stack, &memory));
             let (turn, result) = run(&session, group.turn);
+            // There are tens of thousands of them. The rest goes with the whole directory.
+            let _ = std::fs::remove_dir_all(&memory);
             if self.baseline.looks_like(turn, &result) {
                 for place in stack {
                     self.judged[place].fetch_add(1, Ordering::Relaxed);
@@ -128,10 +132,10 @@ impl<'a> Crowd<'a> {
         self.surveyed[place].1.verdict != Verdict::Pass || seen > 1 && seen * TOGETHER > judged
     }
 
-    fn stacked(&self, stack: &[usize]) -> Subject {
+    fn stacked(&self, stack: &[usize], memory: &Path) -> Subject {
         let base = self.work.base.clone();
         stack.iter().fold(base, |base, place| {
-            self.work.over(&base, self.deviants[*place])
+            self.work.over(&base, self.deviants[*place], memory)
         })
     }
 }

@@ -187,14 +187,14 @@ impl Work<'_> {
     }
 
     fn subject(&self, deviant: &Declaration) -> Subject {
-        self.over(self.base, deviant)
+        self.over(self.base, deviant, self.memory)
     }
 
-    /// A subject made wrong in one way.
-    pub(super) fn over(&self, base: &Subject, deviant: &Declaration) -> Subject {
+    /// A subject made wrong in one way, which remembers containers below a directory.
+    pub(super) fn over(&self, base: &Subject, deviant: &Declaration, memory: &Path) -> Subject {
         let mut arguments = vec!["--deviant".to_owned(), deviant.name.clone()];
         arguments.extend(["--base".to_owned(), base.program.display().to_string()]);
-        let memory = self.memory.join(&deviant.name).display().to_string();
+        let memory = memory.join(&deviant.name).display().to_string();
         arguments.extend(["--memory".to_owned(), memory]);
         arguments.extend(base.arguments.iter().cloned());
         Subject {
