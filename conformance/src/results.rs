@@ -113,6 +113,9 @@ pub struct RuntimeFacts {
     pub label: String,
     /// The program's path.
     pub path: String,
+    /// SHA-256 of the program, in hexadecimal; none if it may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Global arguments that follow it.
     #[serde(default)]
     pub arguments: Vec<String>,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use oci_runtime_schemas::SpecVersion;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::results::RuntimeFacts;
 
@@ -48,6 +49,27 @@ impl Subject {
             arguments: words[1..].to_vec(),
             is_reference: false,
         })
+    }
+
+    /// SHA-256 of the program as `sha256sum` prints it: which bytes were judged, whatever path and
+    /// version say. A script's digest tells nothing of what the script calls. None if the program
+    /// may be executed but not read.
+    pub fn digest(&self) -> Option<String> {
+        let mut hash = Sha256::new();
+        let mut program = std::fs::File::open(&self.program).ok()?;
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            match std::io::Read::read(&mut program, &mut piece).ok()? {
+                0 => break,
+                length => hash.update(&piece[..length]),
+            }
+        }
+        Some(
+            hash.finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 
     /// The command line of one operation, with `--root` if the subject takes it.
@@ -129,6 +151,7 @@ impl Profile {
         RuntimeFacts {
             label: subject.label.clone().unwrap_or_else(|| name.clone()),
             path: subject.program.display().to_string(),
+            sha256: subject.digest(),
             arguments: subject.arguments.clone(),
             name,
             version: self.version.clone(),
@@ -296,6 +319,24 @@ mod tests {
         assert_eq!(claim.as_deref(), Some("1.0.2-dev"));
         let (name, version, claim) = read_version("", Path::new("/bin/odd"));
         assert_eq!((name.as_str(), version.as_str(), claim), ("odd", "", None));
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
+        std::fs::write(&program, "abc").unwrap();
+        let mut subject = Subject {
+            label: None,
+            program,
+            arguments: Vec::new(),
+            is_reference: false,
+        };
+        // FIPS 180-4's own example.
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(subject.digest().as_deref(), Some(known));
+        subject.program.set_file_name("another");
+        assert_eq!(subject.digest(), None);
     }
 
     #[test]

@@ -369,6 +369,7 @@ fn results(name: &str, version: &str, cases: Vec<CaseResult>) -> Results {
                 name: name.into(),
                 version: version.into(),
                 claim: String::new(),
+                sha256: None,
                 is_reference: false,
                 abilities: Vec::new(),
             },

@@ -597,6 +597,7 @@ fn runtime(name: &str, version: &str) -> RuntimeFacts {
         name: name.into(),
         version: version.into(),
         claim: String::new(),
+        sha256: None,
         is_reference: false,
         abilities: Vec::new(),
     }

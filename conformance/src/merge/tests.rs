@@ -176,6 +176,7 @@ fn whole(verdicts: &[Vec<Verdict>], gate: Verdict) -> Results {
                 name: "runtime".into(),
                 version: "1".into(),
                 claim: String::new(),
+                sha256: None,
                 is_reference: false,
                 abilities: Vec::new(),
             },

@@ -244,6 +244,7 @@ fn run(name: &str, mut cases: Vec<CaseResult>) -> Run {
             name: name.into(),
             version: "1.1.5+ds1".into(),
             claim: "1.0.2-dev (spec line of --version)".into(),
+            sha256: Some("0123456789abcdef".repeat(4)),
             is_reference: false,
             abilities: vec!["takes --root".into()],
         },

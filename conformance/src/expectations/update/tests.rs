@@ -256,6 +256,7 @@ fn results(cgroup: &str, cases: Vec<CaseResult>) -> Results {
                 name: "runc".into(),
                 version: "1.1.5".into(),
                 claim: String::new(),
+                sha256: None,
                 is_reference: false,
                 abilities: Vec::new(),
             },

@@ -156,6 +156,7 @@ fn runtime(
         name: shown(&facts.name, NAME),
         version: shown(&facts.version, NAME),
         command: shown(&command, SENTENCE),
+        sha256: shown(facts.sha256.as_deref().unwrap_or_default(), NAME),
         claim: shown(&facts.claim, NAME),
         spec: shown(&run.spec_judged, NAME),
         seconds: run.seconds,

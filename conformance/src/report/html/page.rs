@@ -52,6 +52,8 @@ pub(super) struct Runtime {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) command: String,
+    /// SHA-256 of the program, or empty.
+    pub(super) sha256: String,
     pub(super) claim: String,
     /// The version by which it was judged.
     pub(super) spec: String,

@@ -78,6 +78,7 @@ fn results(label: &str, verdict: Verdict, text: &str) -> Results {
                 name: "runc".into(),
                 version: text.into(),
                 claim: text.into(),
+                sha256: Some(text.into()),
                 is_reference: false,
                 abilities: vec![text.into()],
             },
