@@ -1,4 +1,4 @@
-//! `--full`: every deviant judged by every case, several deviants at once.
+//! Deviants judged by cases that need not catch them, several at once: by all with `--full`.
 //!
 //! Nearly all of these trials show nothing: a wrong umask does not change how hooks are ordered. So
 //! deviants are stacked, each the base of the next, and where a case finds the stack to be as the base
@@ -59,8 +59,14 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// Every case but the gate with every deviant, without what was run before.
-    pub(super) fn groups(&self, turns: &[Turn], before: &[(usize, Turn)]) -> Vec<Group> {
+    /// Every case but the gate with one of so many deviants that were not run with it before; which
+    /// ones depends on the seed.
+    pub(super) fn groups(
+        &self,
+        turns: &[Turn],
+        before: &[(usize, Turn)],
+        one_of: usize,
+    ) -> Vec<Group> {
         let before: HashSet<&(usize, Turn)> = before.iter().collect();
         let mut groups = Vec::new();
         for (place, turn) in turns.iter().enumerate() {
@@ -69,7 +75,8 @@ impl<'a> Crowd<'a> {
             }
             let left = (0..self.deviants.len()).filter(|one| !before.contains(&(*one, *turn)));
             let seed = self.work.question.options.seed.wrapping_add(place as u64);
-            let left = shuffled(left.collect(), seed);
+            let mut left = shuffled(left.collect(), seed);
+            left.truncate(left.len().div_ceil(one_of));
             groups.extend(left.chunks(TOGETHER).map(|chunk| Group {
                 turn: *turn,
                 deviants: chunk.to_vec(),

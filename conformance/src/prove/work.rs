@@ -14,11 +14,11 @@ use crate::case::Case;
 use crate::cases::GATE;
 use crate::host::Host;
 use crate::results::CaseResult;
-use crate::runner::{Interrupts, Session, shuffled};
+use crate::runner::{Interrupts, Session};
 use crate::subject::Subject;
 
-/// One of so many cases that need not catch a deviant is run all the same.
-const ONE_OF: usize = 100;
+/// Without `--full`, one of so many cases that need not catch a deviant is run all the same.
+const ONE_OF: usize = 20;
 
 /// A case as it is judged by a version: some clauses bound earlier versions only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,8 +73,8 @@ impl Work<'_> {
         });
         let mut tasks: Vec<(usize, Turn)> = Vec::new();
         for (place, deviant) in able.iter().enumerate() {
-            let turns = self.turns_for(deviant, &turns, &baseline, place as u64);
-            tasks.extend(turns.into_iter().map(|turn| (place, turn)));
+            let must = |turn: &&Turn| turn.case != GATE && baseline.shows(**turn, deviant);
+            tasks.extend(turns.iter().filter(must).map(|turn| (place, *turn)));
         }
         self.tell(&format!("{} trials of deviants", tasks.len()));
         let results = self.each(&tasks, |(place, turn)| run(&surveyed[*place].0, *turn));
@@ -83,22 +83,20 @@ impl Work<'_> {
         for ((place, _), result) in tasks.iter().zip(results) {
             of[*place].push(result);
         }
-        if self.question.full {
-            let crowd = Crowd::new(self, &able, &surveyed, &baseline);
-            let rest = crowd.groups(&turns, &tasks);
-            self.tell(&format!(
-                "{} trials of several deviants at once",
-                rest.len()
-            ));
-            for (place, result) in self
-                .each(&rest, |group| crowd.judge(group))
-                .into_iter()
-                .flatten()
-            {
-                of[place].push(result);
-            }
-            tally.add_trials(crowd.trials());
+        let crowd = Crowd::new(self, &able, &surveyed, &baseline);
+        let rest = crowd.groups(&turns, &tasks, if self.question.full { 1 } else { ONE_OF });
+        self.tell(&format!(
+            "{} trials of several deviants at once",
+            rest.len()
+        ));
+        for (place, result) in self
+            .each(&rest, |group| crowd.judge(group))
+            .into_iter()
+            .flatten()
+        {
+            of[place].push(result);
         }
+        tally.add_trials(crowd.trials());
         let gate_counts = turns.iter().any(|turn| turn.case == GATE);
         for ((deviant, (_, gate)), mut results) in able.iter().zip(surveyed).zip(of) {
             if gate_counts {
@@ -141,35 +139,6 @@ impl Work<'_> {
             }));
         }
         turns
-    }
-
-    /// The turns in which a deviant is judged: those that must catch it, and some of the others.
-    fn turns_for(
-        &self,
-        deviant: &Declaration,
-        turns: &[Turn],
-        baseline: &Baseline,
-        place: u64,
-    ) -> Vec<Turn> {
-        let others = |turn: &&Turn| turn.version.is_none() && turn.case != GATE;
-        let (must, rest): (Vec<&Turn>, Vec<&Turn>) = turns
-            .iter()
-            .filter(|turn| turn.case != GATE)
-            .partition(|turn| baseline.shows(**turn, deviant));
-        let seed = self
-            .question
-            .options
-            .seed
-            .wrapping_add(place.wrapping_mul(0x1_0001));
-        let rest = shuffled(rest.into_iter().filter(others).collect(), seed);
-        let some = match self.question.full {
-            true => 0, // They are run all, in groups.
-            false => rest.len().div_ceil(ONE_OF),
-        };
-        must.into_iter()
-            .chain(rest.into_iter().take(some))
-            .copied()
-            .collect()
     }
 
     /// Whether a case that was not asked for judges a clause that a deviant breaks.
