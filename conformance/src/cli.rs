@@ -74,7 +74,7 @@ enum Command {
             default_value = "spec,cli,security,engine"
         )]
         suite: Vec<Suite>,
-        /// human or json
+        /// human, json or markdown
         #[arg(long, value_enum, default_value = "human")]
         format: catalogue_views::ViewFormat,
     },

@@ -99,6 +99,26 @@ fn what_decides_no_verdict_may_differ() {
     assert_eq!(merged.runs[0].cases.len(), whole.runs[0].cases.len());
 }
 
+/// Jobs of a CI have the subject in directories of their own. What has to be the same is what is in it.
+#[test]
+fn shards_may_have_the_same_program_at_another_path() {
+    let whole = whole(&[vec![Verdict::Pass; 4]], Verdict::Pass);
+    let shards = |digests: [Option<&str>; 2]| {
+        let (_, mut first) = shard(&whole, 1, 2);
+        let (_, mut second) = shard(&whole, 2, 2);
+        second.runs[0].runtime.path = "/builds/2/my-runtime".into();
+        for (results, digest) in [&mut first, &mut second].into_iter().zip(digests) {
+            results.runs[0].runtime.sha256 = digest.map(str::to_owned);
+        }
+        merge(vec![("one".into(), first), ("two".into(), second)])
+    };
+    assert!(shards([Some("aa"), Some("aa")]).is_ok());
+    for unlike in [[Some("aa"), Some("bb")], [None, None]] {
+        let error = shards(unlike).unwrap_err();
+        assert!(error.contains("set of subjects"), "{error}");
+    }
+}
+
 #[test]
 fn a_shard_in_which_the_gate_fails_contradicts_one_in_which_it_passes() {
     let whole = whole(&[vec![Verdict::Pass; 4]], Verdict::Pass);
