@@ -119,7 +119,7 @@ fn markdown() -> String {
             if !examples.is_empty() {
                 out.push_str(&format!(
                     "\n{name}:\n\n```json\n{}\n```\n",
-                    examples.join("\n")
+                    visible(&examples.join("\n"))
                 ));
             }
         }
@@ -129,6 +129,16 @@ fn markdown() -> String {
         out.push_str(&format!("- `{clause}`: {why}\n"));
     }
     out
+}
+
+/// What nobody sees, a byte order mark for one, is named: `<U+FEFF>`.
+fn visible(examples: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => c.to_string(),
+        c if c.is_control() || c == '\u{feff}' => format!("<U+{:04X}>", u32::from(c)),
+        c => c.to_string(),
+    };
+    examples.chars().map(shown).collect()
 }
 
 /// Pages use no markup but backquotes; what else Markdown would act on is kept from that.
