@@ -550,11 +550,18 @@ fn run_all(
 
 /// The first thing that a case needs and that host or subject lack, in words.
 fn unmet(case: &Case, host: &Host, known: &Known) -> Option<String> {
-    if !case
-        .clauses()
-        .any(|clause| clause.until.is_none_or(|until| until >= known.judged))
-    {
-        return Some(format!("a clause that version {} has", known.judged));
+    let is_past = known.profile.is_past(&known.judged);
+    let binds = |until| until > known.judged || until == known.judged && !is_past;
+    if !case.clauses().any(|clause| clause.until.is_none_or(binds)) {
+        let what_followed = if is_past {
+            ", and what followed it,"
+        } else {
+            ""
+        };
+        return Some(format!(
+            "a clause that version {}{what_followed} has",
+            known.judged
+        ));
     }
     let meets = |need: Need| match need {
         Need::SharedKernel => known.profile.shared_kernel,

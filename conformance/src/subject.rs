@@ -122,6 +122,14 @@ impl Profile {
         version.clamp(bound(OLDEST), bound(NEWEST))
     }
 
+    /// Whether the subject claims what followed a version: `1.0.2-dev` is what the specification called
+    /// itself from 1.0.2 to 1.1.0, so that what was given up in between need not bind any more.
+    pub(crate) fn is_past(&self, version: &SpecVersion) -> bool {
+        self.claim.as_deref().is_some_and(|claim| {
+            claim.contains('-') && claim.parse::<SpecVersion>().is_ok_and(|it| it == *version)
+        })
+    }
+
     /// The facts that go into the results file.
     pub fn facts(&self, subject: &Subject) -> RuntimeFacts {
         let mut abilities = Vec::new();
@@ -352,6 +360,13 @@ mod tests {
             ..Profile::default()
         };
         assert_eq!(profile.judged(None).to_string(), "1.0.2");
+        assert!(profile.is_past(&"1.0.2".parse().unwrap()));
+        assert!(!profile.is_past(&"1.1.0".parse().unwrap()));
+        let released = Profile {
+            claim: Some("1.0.2".into()),
+            ..Profile::default()
+        };
+        assert!(!released.is_past(&"1.0.2".parse().unwrap()));
         assert_eq!(Profile::default().judged(None).to_string(), NEWEST);
     }
 }

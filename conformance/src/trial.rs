@@ -267,6 +267,9 @@ impl<'a> Trial<'a> {
     pub fn binds(&self, clause: &str) -> bool {
         Catalogue::get()
             .by_id(clause)
+            .filter(|clause| {
+                clause.until != Some(self.judged) || !self.profile.is_past(&self.judged)
+            })
             .is_some_and(|clause| clause.binds(&self.judged))
     }
 

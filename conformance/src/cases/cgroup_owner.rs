@@ -130,6 +130,10 @@ fn is_handed_over(trial: &mut Trial) -> Result<(), Stop> {
         true,
         itself,
     )?;
+    if !itself {
+        // What else is demanded binds who hands over.
+        return Ok(());
+    }
     let kept: Vec<&String> = owners
         .kept
         .iter()
@@ -166,6 +170,11 @@ fn falls_back(trial: &mut Trial) -> Result<(), Stop> {
     const FILES: [&str; 3] = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
     kernel_lists(trial, &[])?;
     let owners = owners(trial)?;
+    if !owners.handed_over.iter().any(|name| name == ".") {
+        return Err(Stop::Inapplicable(
+            "a subject that hands cgroups over".into(),
+        ));
+    }
     let handed_over: Vec<&String> = owners
         .handed_over
         .iter()

@@ -395,7 +395,7 @@ fn is_run_as_described(trial: &mut Trial, kind: &'static str) -> Result<(), Stop
     judge_state(trial, kind, &record)?;
     if trial.profile().shared_kernel {
         judge_namespaces(trial, kind, &record, &world)?;
-        judge_pid(trial, kind, &record, pid)?;
+        judge_pid(trial, kind, &record, (pid, world.pid))?;
     }
     Ok(())
 }
@@ -466,7 +466,7 @@ fn judge_pid(
     trial: &mut Trial,
     kind: &'static str,
     record: &HookRecord,
-    pid: Option<i32>,
+    (outside, inside): (Option<i32>, i32),
 ) -> Result<(), Stop> {
     let property = |name: &str| {
         record
@@ -487,14 +487,14 @@ fn judge_pid(
         "poststop" => Ok(()),
         "createContainer" | "startContainer" => trial.expect_in(
             "runtime.state.pid.hook-container-ns",
-            "pid in the hook's state: the container sees its first process as 1",
-            1,
+            "pid in the hook's state, and the program's as it sees itself",
+            inside,
             observed,
         ),
         _ => trial.expect_in(
             "runtime.state.pid.hook-runtime-ns",
             "pid in the hook's state, and the pid that create gave",
-            pid,
+            outside,
             observed,
         ),
     }

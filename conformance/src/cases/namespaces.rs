@@ -65,8 +65,8 @@ macro_rules! mismatched {
         Case {
             id: $id,
             judges: &[MISMATCH, JOIN, NOTHING],
-            needs: &[Need::Root, Need::Namespace("net"), Need::Namespace("uts")],
-            run: |trial| is_no_network_namespace(trial, $what, $path),
+            needs: &[Need::Root, Need::Namespace("ipc"), Need::Namespace("uts")],
+            run: |trial| is_no_ipc_namespace(trial, $what, $path),
         }
     };
 }
@@ -191,12 +191,12 @@ pub(super) const CASES: &[Case] = &[
     },
     mismatched!(
         "namespaces/path-of-another-type-is-an-error",
-        "a path of a uts namespace for the type network",
+        "a path of a uts namespace for the type ipc",
         |trial| pin(trial, "uts", CloneFlags::CLONE_NEWUTS)
     ),
     mismatched!(
         "namespaces/path-of-no-namespace-is-an-error",
-        "a regular file for the type network",
+        "a regular file for the type ipc",
         |trial| {
             let path = trial.directory().join("no-namespace");
             trial.write_file(&path, "")?;
@@ -205,7 +205,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     mismatched!(
         "namespaces/path-of-nothing-is-an-error",
-        "a path where nothing is for the type network",
+        "a path where nothing is for the type ipc",
         |trial| Ok(trial.directory().join("nothing-is-here"))
     ),
     Case {
@@ -301,16 +301,17 @@ fn is_joined_to_a_container(trial: &mut Trial, kind: &str) -> Result<(), Stop> {
     trial.finish()
 }
 
-fn is_no_network_namespace(
+/// Not a network namespace: engines and operators have more to say about those.
+fn is_no_ipc_namespace(
     trial: &mut Trial,
     what: &'static str,
     offending: fn(&mut Trial) -> Result<PathBuf, Stop>,
 ) -> Result<(), Stop> {
-    let good = pin(trial, "net", CloneFlags::CLONE_NEWNET)?;
+    let good = pin(trial, "ipc", CloneFlags::CLONE_NEWIPC)?;
     let offending = offending(trial)?;
-    trial.add_namespace(json!({"type": "network", "path": good}));
+    trial.add_namespace(json!({"type": "ipc", "path": good}));
     trial.refuses(&refusal(MISMATCH, JOIN, what), |bundle| {
-        bundle.add_namespace(json!({"type": "network", "path": offending}));
+        bundle.add_namespace(json!({"type": "ipc", "path": offending}));
     })
 }
 
