@@ -445,7 +445,8 @@ pub(crate) fn work_dir(place: &Place) -> Result<PathBuf, Failure> {
             path.display()
         )));
     }
-    std::path::absolute(&path).map_err(Failure::from)
+    // Without links, as the table of mounts has it: what is mounted below has to be found there.
+    path.canonicalize().map_err(Failure::from)
 }
 
 fn load_expectations(arguments: &RunArguments) -> Result<Vec<ExpectationFile>, Failure> {

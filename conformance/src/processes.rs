@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use crate::sys;
@@ -46,13 +45,9 @@ pub fn wait_for_child(
         reap_orphans(Some(child));
         if ended {
             loop {
-                match waitpid(child, None) {
-                    Ok(WaitStatus::Exited(_, code)) => return Ok(Some(Ending::Exit(code))),
-                    Ok(WaitStatus::Signaled(_, signal, _)) => {
-                        return Ok(Some(Ending::Signal(signal as i32)));
-                    }
-                    Ok(_) | Err(nix::Error::EINTR) => {}
-                    Err(error) => return Err(error.into()),
+                match sys::collect(child, true) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
                 }
             }
         }
@@ -104,15 +99,12 @@ pub(crate) fn poll_readable(
 /// A supervisor is the reaper of its trial: a container process whose runtime has gone is its
 /// child, and stays a zombie (alive, for some runtimes) until somebody waits for it.
 pub fn reap_orphans(spare: Option<Pid>) {
-    let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while let Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) =
-        waitid(Id::All, peek)
-    {
+    while let Ok(Some(pid)) = sys::ended_child() {
         if Some(pid) == spare {
             // The spared one hides others until it is collected; they wait for the next call.
             return;
         }
-        let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+        let _ = sys::collect(pid, false);
     }
 }
 

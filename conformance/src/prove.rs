@@ -66,9 +66,13 @@ pub struct Proof {
 
 impl Proof {
     /// Whether every deviant is caught, by nothing but what it breaks, and no pair lacks a deviant.
+    ///
+    /// Nothing is proved by nothing: a proof without a deviant that was judged does not hold.
     pub fn holds(&self) -> bool {
         let clean = |judged: &Judged| !self.escaped(judged) && judged.unexpected.is_empty();
-        self.judged.iter().all(clean) && (!self.whole || self.uncovered.is_empty())
+        !self.judged.is_empty()
+            && self.judged.iter().all(clean)
+            && (!self.whole || self.uncovered.is_empty())
     }
 
     /// Whether a deviant is caught on no base, though every case that might was asked for. On one
@@ -144,10 +148,19 @@ pub fn prove(question: &Question, interrupts: &Interrupts) -> Result<Proof, Fail
             interrupts,
         };
         work.carry_out(&deviants, &bench.host, &mut tally);
-        labels.push(label);
         if interrupts.came() {
             return Err(Failure::Broken("interrupted".into()));
         }
+        // A case that judged nothing would take its pairs out of the proof, in silence.
+        let baseline = tally.baselines.last();
+        let is_reference = labels.is_empty();
+        if let Some((case, verdict)) = baseline.and_then(|one| one.unsound(is_reference)) {
+            return Err(Failure::Broken(format!(
+                "{case} is {} with the base {label}, so that nothing shows whether it can fail",
+                verdict.word()
+            )));
+        }
+        labels.push(label);
     }
     let whole = question.filters.is_empty();
     Ok(tally.proof(

@@ -132,7 +132,7 @@ fn script(
     let words: Vec<String> = subject.arguments.iter().map(|word| quote(word)).collect();
     line(&format!("HERE={}", quote(&directory.display().to_string())));
     line(&format!(
-        ": \"${{RUNTIME:={}}}\"",
+        "[ -n \"$RUNTIME\" ] || RUNTIME={}",
         quote(&subject.program.display().to_string())
     ));
     line("");

@@ -17,7 +17,9 @@ use crate::cases::{self, GATE};
 use crate::explore::{self, Task};
 use crate::host::{Host, View};
 use crate::job::{Halt, Job, Outcome};
-use crate::results::{CaseResult, Finding, FindingVerdict, Run, Shard, Summary, Verdict};
+use crate::results::{
+    CaseResult, Finding, FindingVerdict, Run, RuntimeFacts, Shard, Summary, Verdict,
+};
 use crate::subject::{Profile, Subject};
 use crate::workdir::RunDirectory;
 
@@ -262,6 +264,7 @@ pub fn judge(
     progress: &Progress,
 ) -> Run {
     let started = Instant::now();
+    let sha256 = subject.digest();
     progress.begin(selected.len());
     let gate = cases::by_id(GATE).expect("the gate is a case");
     let nothing = Known::nothing(options);
@@ -305,7 +308,11 @@ pub fn judge(
     results.sort_by(|a, b| a.id.cmp(&b.id));
     progress.end();
     Run {
-        runtime: known.profile.facts(subject),
+        runtime: RuntimeFacts {
+            // Of one that was replaced meanwhile it cannot be said which bytes were judged.
+            sha256: sha256.filter(|before| subject.digest().as_ref() == Some(before)),
+            ..known.profile.facts(subject)
+        },
         spec_judged: known.judged.to_string(),
         seconds: started.elapsed().as_secs_f64(),
         summary: summary(&results),

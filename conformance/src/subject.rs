@@ -159,7 +159,7 @@ impl Profile {
         RuntimeFacts {
             label: subject.label.clone().unwrap_or_else(|| name.clone()),
             path: subject.program.display().to_string(),
-            sha256: subject.digest(),
+            sha256: None,
             arguments: subject.arguments.clone(),
             name,
             version: self.version.clone(),

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::unistd::{ForkResult, Pid};
 
+use crate::processes::Ending;
+
 /// fork(2), for a process with one thread.
 ///
 /// # Errors
@@ -44,6 +46,45 @@ pub(crate) fn in_child(what: fn() -> u8) -> io::Result<u8> {
                 Err(errno) => return Err(errno.into()),
             }
         },
+    }
+}
+
+/// waitid(2) for any child that has ended, which stays to be collected; `None` if there is none.
+///
+/// Not by `nix`, which knows no real-time signals: whoever is ended by one would be an error, and hide
+/// all others.
+///
+/// # Errors
+/// The errno of the call, `ECHILD` without children.
+pub(crate) fn ended_child() -> io::Result<Option<Pid>> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the kernel writes one siginfo_t, or leaves it as zeroes, which is one, too.
+    let info = unsafe {
+        if libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        info.assume_init()
+    };
+    // SAFETY: waitid(2) fills in si_pid, and zero is what it was before.
+    let pid = unsafe { info.si_pid() };
+    Ok((pid != 0).then(|| Pid::from_raw(pid)))
+}
+
+/// waitpid(2): collects a child that has ended, waiting for that unless told otherwise; `None` if it has
+/// not ended.
+///
+/// # Errors
+/// The errno of the call.
+pub(crate) fn collect(child: Pid, wait: bool) -> io::Result<Option<Ending>> {
+    let mut status = 0;
+    let flags = if wait { 0 } else { libc::WNOHANG };
+    // SAFETY: the kernel writes one integer.
+    match unsafe { libc::waitpid(child.as_raw(), &raw mut status, flags) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        _ if libc::WIFSIGNALED(status) => Ok(Some(Ending::Signal(libc::WTERMSIG(status)))),
+        _ => Ok(Some(Ending::Exit(libc::WEXITSTATUS(status)))),
     }
 }
 

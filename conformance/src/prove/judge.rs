@@ -96,6 +96,23 @@ impl Baseline {
         }
     }
 
+    /// A case of the version that the base claims without the verdict that a proof can rest on: one
+    /// that broke or did not end, and, with the reference, one that failed.
+    pub(super) fn unsound(&self, is_reference: bool) -> Option<(&'static str, Verdict)> {
+        let is_unsound = |verdict: Verdict| {
+            matches!(verdict, Verdict::Broken | Verdict::Timeout)
+                || is_reference && verdict == Verdict::Fail
+        };
+        let mut found: Vec<_> = self
+            .results
+            .iter()
+            .filter(|(turn, result)| turn.version.is_none() && is_unsound(result.verdict))
+            .map(|(turn, result)| (turn.case, result.verdict))
+            .collect();
+        found.sort_by_key(|(case, _)| *case);
+        found.first().copied()
+    }
+
     /// Whether a turn passes a clause that a deviant breaks, so that it must show the deviant.
     pub(super) fn shows(&self, turn: Turn, deviant: &Declaration) -> bool {
         self.results.get(&turn).is_some_and(|result| {

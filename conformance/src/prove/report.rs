@@ -13,10 +13,10 @@ pub fn report(proof: &Proof, format: ViewFormat) -> String {
     match format {
         ViewFormat::Human => human(proof),
         ViewFormat::Markdown => markdown(proof),
-        ViewFormat::Json => format!(
-            "{}\n",
-            serde_json::to_string_pretty(proof).unwrap_or_default()
-        ),
+        ViewFormat::Json => {
+            let document = serde_json::to_string_pretty(proof).unwrap_or_default();
+            format!("{}\n", escape::json(&document))
+        }
     }
 }
 

@@ -332,9 +332,18 @@ impl Trial<'_> {
             if self.report()?.iter().any(|line| line.verb == verb) {
                 return Ok(());
             }
-            if let Some(pid) = self.containers[self.current].pid
-                && processes::wait_until_gone(Pid::from_raw(pid), Instant::now() + PAUSE)
-                    .map_err(|error| Stop::Broken(format!("waiting for process {pid}: {error}")))?
+            let Some(pid) = self.containers[self.current].pid else {
+                // Nobody to wait for: the file is looked at again.
+                if Instant::now() >= deadline {
+                    return Err(Stop::Timeout(format!(
+                        "the container process to say {verb:?}"
+                    )));
+                }
+                std::thread::sleep(PAUSE);
+                continue;
+            };
+            if processes::wait_until_gone(Pid::from_raw(pid), Instant::now() + PAUSE)
+                .map_err(|error| Stop::Broken(format!("waiting for process {pid}: {error}")))?
                 && !self.report()?.iter().any(|line| line.verb == verb)
             {
                 return Err(Stop::NoReport(format!(

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use super::files::{Output, blame};
 use super::operations::{Exit, read_pid};
 use super::{PAUSE, Stop, Trial, quote};
-use crate::processes;
+use crate::processes::{self, Ending};
 use crate::results::{OUTPUT_LIMIT, Step};
 use crate::sys;
 
@@ -23,7 +22,7 @@ struct Running {
     /// Where its standard output goes.
     path: PathBuf,
     output: [Output; 2],
-    ended: Option<WaitStatus>,
+    ended: Option<Ending>,
 }
 
 impl Trial<'_> {
@@ -135,11 +134,8 @@ fn wait_for_all(running: &mut [Running], deadline: Instant) -> bool {
     let mut deadline = deadline;
     let mut in_time = true;
     loop {
-        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while let Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) =
-            waitid(Id::All, peek)
-        {
-            let status = waitpid(pid, Some(WaitPidFlag::WNOHANG)).ok();
+        while let Ok(Some(pid)) = sys::ended_child() {
+            let status = sys::collect(pid, false).ok().flatten();
             if let Some(one) = running.iter_mut().find(|one| one.pid == pid) {
                 one.ended = status;
             }
@@ -171,9 +167,9 @@ impl Running {
         let read = |output: &Output| output.read(OUTPUT_LIMIT).unwrap_or_default();
         let ((stdout, cut), (stderr, cut_too)) = (read(&self.output[0]), read(&self.output[1]));
         let (exit, signal) = match self.ended {
-            Some(WaitStatus::Exited(_, code)) => (Some(code), None),
-            Some(WaitStatus::Signaled(_, signal, _)) => (None, Some(signal.as_str().to_owned())),
-            _ => (None, None),
+            Some(Ending::Exit(code)) => (Some(code), None),
+            Some(Ending::Signal(number)) => (None, Some(processes::signal_name(number))),
+            None => (None, None),
         };
         Step {
             argv: self.argv,

@@ -108,6 +108,12 @@ pub(crate) const KINDS: &[Kind] = &[
         root: false,
     },
     Kind {
+        name: "is ended by a real-time signal",
+        does: "kill -40 $$",
+        at: &all(Fail),
+        root: false,
+    },
+    Kind {
         name: "is ended by SIGKILL after its work",
         does: "right \"$@\"; kill -KILL $$",
         at: &all(Fail),
