@@ -332,20 +332,16 @@ impl Trial<'_> {
             if self.report()?.iter().any(|line| line.verb == verb) {
                 return Ok(());
             }
-            let Some(pid) = self.containers[self.current].pid else {
-                // Nobody to wait for: the file is looked at again.
-                if Instant::now() >= deadline {
-                    return Err(Stop::Timeout(format!(
-                        "the container process to say {verb:?}"
-                    )));
+            let ended = match self.containers[self.current].pid {
+                Some(pid) => processes::wait_until_gone(Pid::from_raw(pid), Instant::now() + PAUSE)
+                    .map_err(|error| Stop::Broken(format!("waiting for process {pid}: {error}")))?,
+                // Nobody whose end could be waited for.
+                None => {
+                    std::thread::sleep(PAUSE);
+                    false
                 }
-                std::thread::sleep(PAUSE);
-                continue;
             };
-            if processes::wait_until_gone(Pid::from_raw(pid), Instant::now() + PAUSE)
-                .map_err(|error| Stop::Broken(format!("waiting for process {pid}: {error}")))?
-                && !self.report()?.iter().any(|line| line.verb == verb)
-            {
+            if ended && !self.report()?.iter().any(|line| line.verb == verb) {
                 return Err(Stop::NoReport(format!(
                     "the container process ended before it said {verb:?}"
                 )));
